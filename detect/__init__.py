@@ -1,0 +1,1 @@
+"""What changed: statistics, objects and what could not have been seen. Pure functions of arrays."""

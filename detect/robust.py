@@ -1,0 +1,72 @@
+"""Estimates that a few changed pixels cannot move."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+FloatMatrix = NDArray[np.float64]
+
+CAUCHY = 2.385
+"""Tuning constant of Cauchy weights, in robust standard deviations (Holland and Welsch 1977)."""
+MAD_TO_SIGMA = 1.4826
+"""Standard deviation of a Gaussian over its median absolute deviation."""
+
+
+def thin(count: int, most: int) -> slice:
+    """Return the stride that keeps at most about `most` of `count` samples, always the same ones."""
+    return slice(None, None, max(1, -(-count // most)))
+
+
+def covariance(samples: FloatMatrix, *, steps: int = 8) -> FloatMatrix:
+    """Return the covariance (k, k) of the bulk of zero-mean samples (n, k).
+
+    Multivariate-t weights (4 degrees of freedom; Lange, Little and Taylor 1989), scaled so that the median
+    Mahalanobis distance is that of a Gaussian.
+    """
+    count, size = samples.shape
+    estimate = samples.T @ samples / max(count, 1) + 1e-12 * np.eye(size)
+    for _ in range(steps):
+        weight = 1 / (1 + distance(samples, estimate) / (4 * size))
+        estimate = (samples * weight[:, None]).T @ samples / weight.sum() + 1e-12 * np.eye(size)
+    scale = float(np.median(distance(samples, estimate))) / float(chi2.median(size))
+    return np.asarray(estimate * scale + 1e-12 * np.eye(size))
+
+
+def shrunk(matrix: FloatMatrix, share: float) -> FloatMatrix:
+    """Return a covariance without `share` of its correlation: its weakest directions are its least certain."""
+    return (1 - share) * matrix + share * np.diag(np.diag(matrix))
+
+
+def distance(samples: FloatMatrix, matrix: FloatMatrix) -> NDArray[np.float64]:
+    """Return the squared Mahalanobis distance (n,) of zero-mean samples (n, k)."""
+    root = np.linalg.cholesky(matrix)
+    return np.asarray((np.linalg.solve(root, samples.T) ** 2).sum(0))
+
+
+def affine_regression(predictor: FloatMatrix, target: FloatMatrix, *, steps: int = 6) -> FloatMatrix:
+    """Return the coefficients (k + 1, m) of target ~ [predictor, 1], by iterated Cauchy weights.
+
+    Parameters
+    ----------
+    predictor
+        (n, k).
+    target
+        (n, m).
+    steps
+        Of the iteration.
+    """
+    design = np.column_stack([predictor, np.ones(len(predictor))])
+    weight = np.ones(len(predictor))
+    ridge = np.zeros(design.shape[1])
+    ridge[:-1] = 1e-6 * predictor.var(axis=0).mean() + 1e-12
+    coefficients = np.zeros((design.shape[1], target.shape[1]))
+    for _ in range(steps):
+        weighted = design * weight[:, None]
+        normal = weighted.T @ design + np.diag(ridge * len(design))
+        coefficients = np.linalg.solve(normal, weighted.T @ target)
+        residual = target - design @ coefficients
+        spread = MAD_TO_SIGMA * np.median(np.abs(residual), axis=0) + 1e-6
+        weight = 1 / (1 + ((residual / spread) ** 2).mean(axis=1) / CAUCHY**2)
+    return coefficients

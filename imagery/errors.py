@@ -1,0 +1,33 @@
+"""Errors of the `imagery` package. What the user can mend says how; leaves also inherit the builtin."""
+
+
+class ImageryError(Exception):
+    """Root of everything that can go wrong between a source and a `Raster`."""
+
+
+class RefusedFileError(ImageryError, ValueError):
+    """A file that is not what it claims, or that is not safe to read. Nothing of it was used."""
+
+
+class MissingFileError(RefusedFileError, FileNotFoundError):
+    """A file that a description names and that is not there."""
+
+
+class SceneError(ImageryError, ValueError):
+    """A scene whose description lacks something that is needed; the message names it."""
+
+
+class SourceError(ImageryError, OSError):
+    """A source that failed or answered in part."""
+
+
+class NoSceneError(ImageryError, LookupError):
+    """A complete search that found no scene on the AOI at all."""
+
+
+class InsufficientImageryError(ImageryError, LookupError):
+    """Scenes there are, but no usable pair of dates among them."""
+
+
+class NoStructureError(InsufficientImageryError):
+    """Two images between which no shift can be measured: nothing in them is alike, or nothing stands out at all."""

@@ -1,0 +1,252 @@
+"""The sentences about a run: the same words in the pictures, in the report and wherever else a person reads them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+from revisit.flags import SIMULATED as SIMULATED_NOTE
+from revisit.ground import outline_note
+from revisit.result import AlignmentRecord, Flag, Result
+from revisit.symbols import SIMULATED
+
+_SENSORS = {"s2": "Sentinel-2 MSI (optical)", "s1": "Sentinel-1 C-band radar"}
+
+_KNOWN_OBJECTS = (
+    ("Grigorovich class frigate", 124.8, 15.2),
+    ("Kilo class submarine", 73.8, 9.9),
+    ("An-124 transport", 69.1, 73.3),
+    ("Il-76 transport", 46.6, 50.5),
+    ("Su-24 strike aircraft", 22.5, 17.6),
+    ("Ka-52 helicopter, with rotors", 16.0, 14.5),
+    ("S-400 launcher vehicle", 13.0, 3.1),
+)
+"""Name, length and width over all (span, rotor), metres, as published for the type."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caveat:
+    """What a reader must know before the flags."""
+
+    head: str
+    """The statement."""
+    text: str
+    """Its reason and reach."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelSize:
+    """How large a known object is in the pixels of a run."""
+
+    name: str
+    length_m: float
+    width_m: float
+    length_px: float
+    width_px: float
+    meaning: str
+
+
+def stamp(moment: datetime) -> str:
+    """Return a time as in "2017-10-03 08:23 UTC"; `moment` is aware and in UTC."""
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number in at most `digits` significant digits, no exponent above one; "not known" for None and NaN."""
+    if value is None or not math.isfinite(value):
+        return "not known"
+    return f"{value:.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"
+
+
+def percent(share: float | None) -> str:
+    """Return a share of 0 to 1 in percent, never rounded up to 100 nor down to 0."""
+    if share is None or not math.isfinite(share):
+        return "not known"
+    if 0 < share < 0.01:
+        return "under 1 %"
+    return f"{min(round(share * 100), 99) if share < 1 else 100} %"
+
+
+def decimals(value: float, places: int = 2) -> str:
+    """Return a number with so many decimals; "not known" for NaN."""
+    return f"{value:.{places}f}" if math.isfinite(value) else "not known"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun, such as "1 change" or "7 changes"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def attribution(result: Result) -> str:
+    """Return whose data the pictures are made of."""
+    if result.simulated:
+        return SIMULATED
+    years = sorted({result.before.acquired.year, result.after.acquired.year})
+    return f"Contains modified Copernicus Sentinel data {', '.join(map(str, years))}"
+
+
+def sensor_words(result: Result) -> str:
+    """Return sensor, platforms, pixel spacing and CRS in a line."""
+    used = {scene_id for raster in (result.before, result.after) for scene_id in raster.scene_ids}
+    platforms = sorted({r.scene.platform for r in result.scenes if r.scene.id in used and r.scene.platform})
+    sensors = {r.scene.sensor for r in result.scenes} or {result.recipe.sensor}
+    names = " and ".join(_SENSORS.get(sensor, sensor) for sensor in sorted(sensors))
+    whose = f" ({', '.join(platforms)})" if platforms else ""
+    return f"{names}{whose}; pixels of {result.grid.gsd:g} m; {result.grid.crs}"
+
+
+def title(result: Result) -> str:
+    """Return the headline of a run."""
+    return f"{result.aoi.name}: {result.before.acquired:%Y-%m-%d} compared with {result.after.acquired:%Y-%m-%d}"
+
+
+def summary(result: Result) -> str:
+    """Return the outcome in one sentence; "no change" is said of ground that was valid on both dates only."""
+    if not result.searched_km2 > 0:
+        return "Nothing could be compared: none of the searched ground is valid on both dates."
+    ground = f"{number(result.searched_km2)} km² of searched ground that is valid on both dates"
+    if not result.flags:
+        return f"No change reached the threshold on {ground}."
+    signs = [flag.object.change for flag in result.flags]
+    parts = [f"{signs.count(sign)} {sign}" for sign in ("appeared", "vanished", "altered") if sign in signs]
+    return f"{plural(len(signs), 'change')} flagged ({', '.join(parts)}) on {ground}."
+
+
+def caveats(result: Result) -> tuple[Caveat, ...]:
+    """Return what limits the run, gravest first, the run's own warnings last."""
+    found = [_calibration(result), *_validity(result), _shift(result), _meaning(result), *_outlines(result)]
+    if not result.complete:
+        text = "Another scene might have been compared, had it answered in full."
+        found.insert(0, Caveat(head="The source answered in part.", text=text))
+    said = {SIMULATED_NOTE, *map(outline_note, result.aoi.zones)}
+    return (*found, *(Caveat(head="Warning.", text=text) for text in result.warnings if text not in said))
+
+
+def _calibration(result: Result) -> Caveat:
+    """Say how far the thresholds can be believed."""
+    rate, ground = result.recipe.false_alarms_per_km2, result.searched_km2
+    asked = f"{number(rate)} per km² asked for, on {number(ground)} km² of searched ground"
+    if result.change.calibrated:
+        head = f"Chance alone would give about {number(rate * ground, 1)} such flags."
+        return Caveat(head=head, text=f"That is the rate of {asked}, measured on dates on which nothing was asked for.")
+    text = (
+        "Two dates alone do not tell how often unchanged ground looks changed. "
+        f"At the rate of {asked}, chance would give about {number(rate * ground, 1)} flags; it may give more. "
+        "No flag has a probability."
+    )
+    return Caveat(head="The thresholds are not calibrated.", text=text)
+
+
+def _validity(result: Result) -> list[Caveat]:
+    """Say how much ground could be compared, and how much of it is doubted."""
+    share = result.searched_valid_share
+    text = "The rest is cloud, shadow, missing or outside a scene on at least one date; nothing is said about it."
+    head = f"{percent(share)} of the searched ground is valid on both dates."
+    found = [Caveat(head=head, text="" if share == 1 else text)]
+    valid = result.change.valid
+    doubted = (result.before.uncertain | result.after.uncertain) & valid
+    if doubted.any():
+        head = f"Uncertain: {percent(float(doubted.sum() / valid.sum()))} of the valid ground in the picture."
+        text = "The provider's classification calls it cloud, shadow or snow on one date; it was used all the same."
+        found.append(Caveat(head=head, text=text))
+    return found
+
+
+def _shift(result: Result) -> Caveat:
+    """Say how far the dates lay apart, and how well that is known."""
+    records = [record for record in result.alignments if record.scene_id in result.after.scene_ids]
+    if not records:
+        text = "Edges of unchanged things may be flagged."
+        return Caveat(head="The two dates were not moved onto each other.", text=text)
+    return Caveat(
+        head="The two dates did not lie exactly on each other.",
+        text=" ".join(_one_shift(record, result.grid.gsd) for record in records)
+        + " It was taken out; what is left of it shows as pairs of a bright and a dark edge.",
+    )
+
+
+def _one_shift(record: AlignmentRecord, gsd: float) -> str:
+    """Say one scene's shift in pixels and metres."""
+    (rows, cols), (row_error, col_error) = record.shift_px, record.standard_error_px
+    along_rows = f"{rows:+.2f} px (±\u00a0{decimals(row_error, 3)}) in rows"
+    along_cols = f"{cols:+.2f} px (±\u00a0{decimals(col_error, 3)}) in columns"
+    total = f"{math.hypot(rows, cols) * gsd:.1f} m in all"
+    return f"To lie on the before scene, the after scene had to move {along_rows} and {along_cols}, {total}."
+
+
+def _meaning(result: Result) -> Caveat:
+    """Say what a flag is not."""
+    return Caveat(
+        head="A flag says that the ground looks different, not what is there.",
+        text=f"Type, owner and purpose cannot be read from pixels of {result.grid.gsd:g} m; neither can what happened "
+        "between the two dates.",
+    )
+
+
+def _outlines(result: Result) -> list[Caveat]:
+    """Say in one line what the warnings say of each zone whose outline is rough."""
+    zones = result.aoi.zones
+    rough = [zone for zone in zones if outline_note(zone)]
+    if not rough:
+        return []
+    stated = [zone.accuracy_m for zone in rough if zone.accuracy_m is not None]
+    reach = f"They may be off by up to {max(stated):g} m" if stated else "How far they are off is not stated"
+    unknown = (
+        f", {plural(len(rough) - len(stated), 'zone')} by an unknown distance" if 0 < len(stated) < len(rough) else ""
+    )
+    text = (
+        f"{reach}{unknown}; a flag near the edge of a zone may belong elsewhere. The table of zones names the sources."
+    )
+    return [Caveat(head=f"The outlines of {len(rough)} of {plural(len(zones), 'zone')} are estimates.", text=text)]
+
+
+def flag_notes(flag: Flag, result: Result) -> tuple[str, ...]:
+    """Return a flag's notes without what the page says of every flag, its zone's outline in short."""
+    zone = next((zone for zone in result.aoi.zones if zone.name == flag.zone), None)
+    full = outline_note(zone) if zone else None
+    within = "of unknown accuracy" if zone is None or zone.accuracy_m is None else f"within {zone.accuracy_m:g} m"
+    notes = [note for note in flag.notes if note not in (full, SIMULATED_NOTE)]
+    return (*notes, f"the zone's outline is an estimate, {within}") if full in flag.notes else tuple(notes)
+
+
+def pixel_sizes(gsd: float) -> tuple[PixelSize, ...]:
+    """Return how large known objects are in pixels of `gsd` metres."""
+    return tuple(
+        PixelSize(
+            name=name,
+            length_m=length,
+            width_m=width,
+            length_px=length / gsd,
+            width_px=width / gsd,
+            meaning=_pixel_meaning(length / gsd, width / gsd),
+        )
+        for name, length, width in _KNOWN_OBJECTS
+    )
+
+
+def _pixel_meaning(length_px: float, width_px: float) -> str:
+    """Say what a picture can show of an object of so many pixels."""
+    if min(length_px, width_px) >= 4:
+        return "a shape of several pixels: presence and size, not the type"
+    if max(length_px, width_px) >= 4:
+        return "a streak: presence and length, not the type"
+    if max(length_px, width_px) >= 2:
+        return "a few mixed pixels: presence and a rough size at best"
+    return "a pixel or two, mixed with the ground: at most a change of brightness"
+
+
+def method_steps(result: Result) -> tuple[str, ...]:
+    """Return how the run came to its flags, in plain words."""
+    light = (
+        "What changed everywhere alike (light, haze, season) was predicted from the other date and taken off."
+        if result.after.quantity == "reflectance"
+        else "Brightness was compared as a ratio, because radar noise grows with the signal."
+    )
+    return (
+        "Both scenes were brought to physical units on one grid; cloud, shadow and missing pixels were left out.",
+        "The shift between the dates was measured to a fraction of a pixel and taken out, half of it on each date.",
+        light,
+        "What was left was looked at twice: once for objects of about a pixel, once for areas of tens of metres.",
+        "Places where the statistic reaches the threshold were joined to flags, on the searched ground only.",
+    )

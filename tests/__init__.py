@@ -1,0 +1,1 @@
+"""Tests. This file makes `tests.scenery`, which several of them share, one module for every tool."""

@@ -1,0 +1,76 @@
+"""Views of ground that is known more finely than any pixel, so that shifts and changes are known too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+FINE = 8
+"""Cells across a pixel: shifts are known in eighths."""
+MARGIN = 10
+"""Pixels of ground beyond the image on each side."""
+PSF_PX = 0.53
+BANDS = 4
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """Where a sensor looks, and how noisy it is."""
+
+    shift: tuple[float, float] = (0.0, 0.0)
+    """(rows, cols) in eighths of a pixel: pixel p shows the ground at p + shift."""
+    noise: float = 0.0
+    """Standard deviation, reflectance."""
+    seed: int = 0
+
+
+def fields(seed: int, size: int) -> FloatArray:
+    """Return sharp-edged ground (band, row, col) on fine cells: rectangles of 1 to 14 pixels of all shades."""
+    rng = np.random.default_rng(seed)
+    side = (size + 2 * MARGIN) * FINE
+    ground = np.full((BANDS, side, side), 0.12, np.float32)
+    for _ in range(2 * (size // 10) ** 2):
+        row, col = rng.integers(0, side, 2)
+        height, width = rng.integers(FINE, 14 * FINE, 2)
+        shade = 0.05 + 0.25 * rng.random() + 0.05 * rng.standard_normal(BANDS)
+        ground[:, row : row + height, col : col + width] = shade[:, None, None]
+    return ground
+
+
+def look(ground: FloatArray, view: View) -> FloatArray:
+    """Return what a sensor sees of fine ground: blurred by its point spread, then sampled (with all its aliasing)."""
+    start = [MARGIN * FINE + FINE // 2 + round(move * FINE) for move in view.shift]
+    size = ground.shape[1] // FINE - 2 * MARGIN
+    blurred = np.stack([cv2.GaussianBlur(band, (0, 0), PSF_PX * FINE) for band in ground])
+    image = blurred[:, start[0] :: FINE, start[1] :: FINE][:, :size, :size]
+    return noisy(np.asarray(image), view.noise, view.seed)
+
+
+def noisy(image: FloatArray, noise: float, seed: int) -> FloatArray:
+    """Return the image with white noise."""
+    rng = np.random.default_rng([seed, 1])
+    return np.asarray(image + noise * rng.standard_normal(image.shape), dtype=np.float32)
+
+
+def periodic(seed: int, size: int, shift: tuple[float, float] = (0.0, 0.0)) -> FloatArray:
+    """Return a periodic texture (band, row, col) without anything beyond half a cycle per pixel, exactly shifted.
+
+    Its spectrum falls as that of real ground does and as the sensor's point spread cuts it; its standard deviation is
+    0.03. A sub-pixel shift of it is a phase, so that no interpolation takes part.
+    """
+    rng = np.random.default_rng([seed, 2])
+    rows, cols = np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None]
+    frequency = np.hypot(rows, cols)
+    amplitude = np.exp(-2 * (np.pi * PSF_PX * frequency) ** 2) / np.maximum(frequency, 1 / size) ** 1.2
+    amplitude[0, 0] = 0
+    white = rng.standard_normal((BANDS + 1, size, size))
+    mixed = np.sqrt(0.7) * white[:1] + np.sqrt(0.3) * white[1:]
+    spectrum = amplitude * np.fft.rfft2(mixed)
+    scale = 0.03 / np.fft.irfft2(spectrum, s=(size, size)).std()
+    phase = np.exp(2j * np.pi * (rows * shift[0] + cols * shift[1]))
+    return np.asarray(0.2 + scale * np.fft.irfft2(spectrum * phase, s=(size, size)), dtype=np.float32)
