@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import shapely
 from shapely.geometry import MultiPolygon, Polygon
@@ -23,6 +23,8 @@ NO_SOURCE = "not stated"
 
 _SLACK = 1e-6
 """Degrees, about 0.1 m: what rounding may put outside."""
+_RIM = 0.02
+"""Share of a zone that may lie outside its area, and is cut."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,18 +125,18 @@ def _untyped(outlines: Sequence[Outline], name: str) -> AOI:
     return AOI(name=name, geometry=areas[0].geometry if areas else hull, zones=zones)
 
 
-def _check_inside(aoi: AOI) -> None:
-    if not aoi.zones:
-        return
-    room = shapely.buffer(aoi.geometry, _SLACK)
-    shapely.prepare(room)
-    for zone in aoi.zones:
-        if not room.covers(zone.geometry):
-            outside = shapely.difference(zone.geometry, room)
-            raise AOIError(
-                f"zone {zone.name!r} lies outside the area {aoi.name!r} with {area_km2(outside):.4f} of its "
-                f"{area_km2(zone.geometry):.4f} km2: enlarge the area or cut the zone"
-            )
+def _inside(zone: Zone, aoi: AOI, room: Polygon | MultiPolygon) -> Zone:
+    """Return the zone within the area: a rim that a hand drew over the edge is cut, a zone elsewhere refused."""
+    if room.covers(zone.geometry):
+        return zone
+    outside, whole = area_km2(shapely.difference(zone.geometry, room)), area_km2(zone.geometry)
+    if outside > _RIM * whole:
+        raise AOIError(
+            f"zone {zone.name!r} lies outside the area {aoi.name!r} with {outside:.4f} of its "
+            f"{whole:.4f} km2: enlarge the area or cut the zone"
+        )
+    parts = shapely.get_parts(shapely.intersection(zone.geometry, aoi.geometry))
+    return replace(zone, geometry=shapely.union_all([part for part in parts if isinstance(part, Polygon)]))
 
 
 def checked(aoi: AOI) -> AOI:
@@ -144,7 +146,7 @@ def checked(aoi: AOI) -> AOI:
     ------
     AOIError
         Where the outline crosses itself, has no area, lies nowhere on Earth, is larger than 100 x 100 km or smaller
-        than a pixel; where two zones share a name; where a zone reaches outside.
+        than a pixel; where two zones share a name; where more than a rim of a zone reaches outside.
     """
     what = f"area {aoi.name!r}"
     check_outline(aoi.geometry, what)
@@ -152,8 +154,9 @@ def checked(aoi: AOI) -> AOI:
     twice = [name for name, count in Counter(zone.name for zone in aoi.zones).items() if count > 1]
     if twice:
         raise AOIError(f"{len(twice)} names are used by more than one zone, {shown(twice[0])} among them: rename them")
-    _check_inside(aoi)
-    return aoi
+    room = shapely.buffer(aoi.geometry, _SLACK)
+    shapely.prepare(room)
+    return replace(aoi, zones=tuple(_inside(zone, aoi, room) for zone in aoi.zones))
 
 
 def area_from_outlines(outlines: Sequence[Outline], name: str) -> AOI:

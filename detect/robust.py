@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 FloatMatrix = NDArray[np.float64]
 
@@ -22,15 +22,17 @@ def thin(count: int, most: int) -> slice:
 def covariance(samples: FloatMatrix, *, steps: int = 8) -> FloatMatrix:
     """Return the covariance (k, k) of the bulk of zero-mean samples (n, k).
 
-    Multivariate-t weights (4 degrees of freedom; Lange, Little and Taylor 1989), scaled so that the median
-    Mahalanobis distance is that of a Gaussian.
+    Weights of the multivariate Cauchy (Kent and Tyler 1991), scaled so that the median Mahalanobis distance is that of
+    a Gaussian. It gives way where 1 in k + 1 samples lies far to one side; a multivariate t of more degrees of freedom
+    would do so earlier. It starts from each band's own spread, because a start from the plain covariance is still held
+    by far outliers after all steps.
     """
-    count, size = samples.shape
-    estimate = samples.T @ samples / max(count, 1) + 1e-12 * np.eye(size)
+    size = samples.shape[1]
+    estimate = np.diag((MAD_TO_SIGMA * np.median(np.abs(samples), axis=0)) ** 2) + 1e-12 * np.eye(size)
     for _ in range(steps):
-        weight = 1 / (1 + distance(samples, estimate) / (4 * size))
+        weight = 1 / (1 + distance(samples, estimate))
         estimate = (samples * weight[:, None]).T @ samples / weight.sum() + 1e-12 * np.eye(size)
-    scale = float(np.median(distance(samples, estimate))) / float(chi2.median(size))
+    scale = float(np.median(distance(samples, estimate))) / float(2 * gammaincinv(size / 2, 0.5))
     return np.asarray(estimate * scale + 1e-12 * np.eye(size))
 
 

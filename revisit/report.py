@@ -124,7 +124,8 @@ def _environment() -> Environment:
 
 def _harmless(value: Any) -> Any:
     """Return a text with "\ufffd" for controls, halves of surrogate pairs and marks that turn the direction of text."""
-    if not isinstance(value, str) or isinstance(value, Markup):
+    # Pictures are megabytes of base64, in which nothing of the kind can stand.
+    if not isinstance(value, str) or isinstance(value, Markup) or value.startswith("data:image/"):
         return value
     return "".join(
         "\ufffd" if char in _TURNING or unicodedata.category(char) in {"Cc", "Cs"} else char for char in value

@@ -10,6 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# The same examples for everyone, so that a red run can be repeated; `--hypothesis-profile=explore` draws new ones.
+settings.register_profile("explore", deadline=None)
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile("repeatable")
 
 DEAD_PROXY = "http://127.0.0.1:9"
 """Port 9 (discard) answers nobody: what reads the proxy settings, such as GDAL and child processes, gets no further."""

@@ -243,3 +243,11 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(AOIError, match="cannot be written"):
         write_area(aoi, tmp_path / "missing" / "b.geojson")
     assert [path.name for path in tmp_path.iterdir()] == ["a.geojson"]
+
+
+def test_the_rim_of_a_zone_that_a_hand_drew_over_the_edge_is_cut() -> None:
+    over = [[[35.02, 34.02], [35.1002, 34.02], [35.1002, 34.04], [35.02, 34.04], [35.02, 34.02]]]
+    aoi = read(collection(feature(type="area"), zone(over)))
+    kept = aoi.zones[0].geometry
+    assert kept.bounds == pytest.approx((35.02, 34.02, 35.1, 34.04))
+    assert aoi.geometry.covers(kept)

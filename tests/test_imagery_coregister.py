@@ -276,11 +276,11 @@ def test_dates_without_anything_in_common_are_refused_not_believed() -> None:
 def test_open_sea_stays_where_it_is_with_the_error_of_its_products(real_data: Path) -> None:
     first, second, valid = crop(real_data, "beirut_airport")
     sea = np.s_[200:300, 50:150]
-    dates = [raster(np.ascontiguousarray(x[(slice(None), *sea)]), valid[sea]) for x in (first, second)]
-    met = align(*dates)
+    before, after = (raster(np.ascontiguousarray(x[(slice(None), *sea)]), valid[sea]) for x in (first, second))
+    met = align(before, after)
     assert met.alignment.shift_px == (0.0, 0.0)
     assert met.alignment.residual_px == (0.5, 0.5)
-    np.testing.assert_array_equal(met.after.data, dates[1].data)
+    np.testing.assert_array_equal(met.after.data, after.data)
 
 
 def test_too_few_clear_pixels_are_refused_with_their_number() -> None:
