@@ -109,5 +109,6 @@ def fit_chronochrome(
         mine = np.flatnonzero(cover == k)
         if len(mine) >= SMALLEST_CLUSTER:
             chosen = mine[robust.thin(len(mine), SAMPLES)]
-            tables[k] = robust.affine_regression(known[chosen], wanted[chosen])
+            # From the whole image's line: a new roof may be half of its kind of cover, and must not become the rule.
+            tables[k] = robust.affine_regression(known[chosen], wanted[chosen], start=whole)
     return Chronochrome(centre=centre, spread=spread, clusters=centres, coefficients=np.stack(tables))

@@ -23,7 +23,9 @@ BODY_FLOOR = 2.5
 RING_M = (150.0, 310.0)
 """Inner and outer side of the square ring that an object's contrast is held against."""
 AREA_SHARE = 0.7
-"""Share of the threshold down to which a pixel belongs to a changed area."""
+"""Share of the threshold down to which a pixel may belong to a changed area."""
+EDGE_SHARE = 0.5
+"""Share of the strongest statistic near by down to which it does: the blurred edge of an area stands at half height."""
 LARGEST_OBJECT_M = 130.0
 """An area no longer than this, with object flags in it, is those objects once more."""
 MOSTLY = 0.5
@@ -52,7 +54,7 @@ class _Layer:
     blur_px: float
     """Standard deviation of the blur through which an object's edge is seen."""
     share: float
-    """Share of the peak (or of the threshold) down to which a pixel belongs to it."""
+    """Share of the peak down to which a pixel belongs to it."""
 
     @property
     def ratio(self) -> FloatArray:
@@ -153,7 +155,9 @@ def _areas(layer: _Layer) -> list[ChangedObject]:
     """Return the connected areas that reach the threshold on searched ground, strongest first."""
     ratio = layer.ratio
     seeds = np.where(np.isnan(layer.change.threshold), np.float32(0), ratio)
-    parts, count = ndimage.label(ratio >= AREA_SHARE, structure=np.ones((3, 3)))
+    side = 2 * round(2 * layer.blur_px) + 1
+    near_by = cv2.dilate(ratio, np.ones((side, side), np.uint8))
+    parts, count = ndimage.label(ratio >= np.maximum(AREA_SHARE, EDGE_SHARE * near_by), structure=np.ones((3, 3)))
     labels = np.arange(1, count + 1)
     best = np.asarray(ndimage.maximum(seeds, parts, index=labels)).reshape(-1)
     places = ndimage.maximum_position(seeds, parts, index=labels)
@@ -246,7 +250,7 @@ def find_objects(
         )
         for scale, blur_px, share in (
             (change.objects, psf_px, BODY_SHARE),
-            (change.areas, area_blur_m / pair.gsd, AREA_SHARE),
+            (change.areas, area_blur_m / pair.gsd, EDGE_SHARE),
         )
     )
     merged = _without_repeats(_objects(objects), _areas(areas), pair.valid.shape)

@@ -47,7 +47,15 @@ def distance(samples: FloatMatrix, matrix: FloatMatrix) -> NDArray[np.float64]:
     return np.asarray((np.linalg.solve(root, samples.T) ** 2).sum(0))
 
 
-def affine_regression(predictor: FloatMatrix, target: FloatMatrix, *, steps: int = 6) -> FloatMatrix:
+def _regression_weights(residual: FloatMatrix) -> FloatMatrix:
+    """Return the Cauchy weight (n,) of each sample from its residual (n, m)."""
+    spread = MAD_TO_SIGMA * np.median(np.abs(residual), axis=0) + 1e-6
+    return np.asarray(1 / (1 + ((residual / spread) ** 2).mean(axis=1) / CAUCHY**2))
+
+
+def affine_regression(
+    predictor: FloatMatrix, target: FloatMatrix, *, start: FloatMatrix | None = None, steps: int = 6
+) -> FloatMatrix:
     """Return the coefficients (k + 1, m) of target ~ [predictor, 1], by iterated Cauchy weights.
 
     Parameters
@@ -56,11 +64,14 @@ def affine_regression(predictor: FloatMatrix, target: FloatMatrix, *, steps: int
         (n, k).
     target
         (n, m).
+    start
+        Coefficients that hold for most samples, where some are known: what they do not explain has little weight from
+        the first step on. Without them all samples begin alike, and a third of them can bend the line.
     steps
         Of the iteration.
     """
     design = np.column_stack([predictor, np.ones(len(predictor))])
-    weight = np.ones(len(predictor))
+    weight = np.ones(len(predictor)) if start is None else _regression_weights(target - design @ start)
     ridge = np.zeros(design.shape[1])
     ridge[:-1] = 1e-6 * predictor.var(axis=0).mean() + 1e-12
     coefficients = np.zeros((design.shape[1], target.shape[1]))
@@ -68,7 +79,5 @@ def affine_regression(predictor: FloatMatrix, target: FloatMatrix, *, steps: int
         weighted = design * weight[:, None]
         normal = weighted.T @ design + np.diag(ridge * len(design))
         coefficients = np.linalg.solve(normal, weighted.T @ target)
-        residual = target - design @ coefficients
-        spread = MAD_TO_SIGMA * np.median(np.abs(residual), axis=0) + 1e-6
-        weight = 1 / (1 + ((residual / spread) ** 2).mean(axis=1) / CAUCHY**2)
+        weight = _regression_weights(target - design @ coefficients)
     return coefficients

@@ -74,3 +74,19 @@ def periodic(seed: int, size: int, shift: tuple[float, float] = (0.0, 0.0)) -> F
     scale = 0.03 / np.fft.irfft2(spectrum, s=(size, size)).std()
     phase = np.exp(2j * np.pi * (rows * shift[0] + cols * shift[1]))
     return np.asarray(0.2 + scale * np.fft.irfft2(spectrum * phase, s=(size, size)), dtype=np.float32)
+
+
+def apron(seed: int, size: int) -> FloatArray:
+    """Return soft-textured pavement (band, row, col) beside some fields, so that the scene has more than one cover."""
+    image = look(fields(seed, size), View())
+    rng = np.random.default_rng([seed, 3])
+    stains = 1 + 0.05 * cv2.GaussianBlur(rng.standard_normal((size, size)), (0, 0), 3)
+    pavement = np.array([0.18, 0.20, 0.22, 0.26])[:, None, None] * stains
+    image[:, size // 4 :] = pavement[:, size // 4 :]
+    return image
+
+
+def two_dates(before: FloatArray, after: FloatArray, *, noise: float = 0.004, seed: int = 0) -> tuple[FloatArray, ...]:
+    """Return two noisy dates of two states of the ground, the later one under another light."""
+    gain = np.array([0.96, 1.02, 1.03, 0.94], np.float32)[: len(after), None, None]
+    return noisy(before, noise, 2 * seed + 100), noisy(gain * after + np.float32(0.01), noise, 2 * seed + 101)
