@@ -28,6 +28,8 @@ EDGE_SHARE = 0.5
 """Share of the strongest statistic near by down to which it does: the blurred edge of an area stands at half height."""
 LARGEST_OBJECT_M = 130.0
 """An area no longer than this, with object flags in it, is those objects once more."""
+ROW_REACH_M = 40.0
+"""How far from its objects the area of a row of objects reaches: the half height of its blur, and a pixel."""
 MOSTLY = 0.5
 
 
@@ -68,13 +70,13 @@ Pixels = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 def _contrast(pair: Pair, model: PairModel) -> _Contrast:
     """Return the symmetric residual of the pair against the ring around each pixel."""
-    forward = model.forward.expected.residual(pair.before, pair.after, pair.valid)
-    backward = model.backward.expected.residual(pair.after, pair.before, pair.valid)
+    forward = model.forward.expected.residual(pair.before, pair.after, pair.valid, fine=True)
+    backward = model.backward.expected.residual(pair.after, pair.before, pair.valid, fine=True)
     difference = np.asarray((forward - backward) / 2, dtype=np.float32)
     outer, inner = odd_pixels(RING_M[1], pair.gsd), odd_pixels(RING_M[0], pair.gsd)
     around = ring_mean(difference, pair.valid, outer=outer, inner=inner)
     local = np.where(pair.valid, difference - around, np.float32(0))
-    covariance = (model.forward.area_covariance + model.backward.area_covariance) / 2
+    covariance = (model.forward.light_covariance + model.backward.light_covariance) / 2
     root = np.linalg.inv(np.linalg.cholesky(covariance)).astype(np.float32)
     white = np.tensordot(root, local, axes=1)
     return _Contrast(bands=local, amplitude=np.sqrt((white**2).mean(0)))
@@ -205,18 +207,32 @@ def _overlap(inner: ChangedObject, outer: BoolArray) -> float:
     return float(outer[inner.rows, inner.cols].mean())
 
 
+def _is_row(area: ChangedObject, inside: list[ChangedObject], shape: tuple[int, ...], gsd: float) -> bool:
+    """Return whether an area is but a row of objects: each is the stronger evidence, and hardly any of it is beyond."""
+    if any(item.strength <= area.strength for item in inside):
+        return False
+    bodies = np.zeros(shape, np.uint8)
+    for item in inside:
+        bodies[item.rows, item.cols] = 1
+    side = odd_pixels(2 * ROW_REACH_M, gsd)
+    return _overlap(area, cv2.dilate(bodies, np.ones((side, side), np.uint8)) > 0) >= 0.9
+
+
 def _without_repeats(
-    objects: list[ChangedObject], areas: list[ChangedObject], shape: tuple[int, ...]
+    objects: list[ChangedObject], areas: list[ChangedObject], shape: tuple[int, ...], gsd: float
 ) -> list[ChangedObject]:
-    """Return both scales with each change once: small areas give way to their objects, large ones take theirs in."""
+    """Return both scales with each change once.
+
+    Small areas and rows of objects give way to their objects; other areas take theirs in.
+    """
     kept_objects, kept_areas = list(objects), []
     for area in areas:
         ground = _mask((area.rows, area.cols), shape).astype(bool)
         inside = [item for item in kept_objects if _overlap(item, ground) >= MOSTLY]
-        if inside and area.length_m <= LARGEST_OBJECT_M:
+        if inside and (area.length_m <= LARGEST_OBJECT_M or _is_row(area, inside, shape, gsd)):
             continue
         kept_objects = [item for item in kept_objects if all(item is not i for i in inside)]
-        note = (f"holds {len(inside)} object-sized changes",) if inside else ()
+        note = (f"holds {len(inside)} object-sized change{'s' * (len(inside) > 1)}",) if inside else ()
         kept_areas.append(replace(area, notes=(*area.notes, *note)))
     return kept_objects + kept_areas
 
@@ -253,5 +269,5 @@ def find_objects(
             (change.areas, area_blur_m / pair.gsd, EDGE_SHARE),
         )
     )
-    merged = _without_repeats(_objects(objects), _areas(areas), pair.valid.shape)
+    merged = _without_repeats(_objects(objects), _areas(areas), pair.valid.shape, pair.gsd)
     return tuple(sorted(merged, key=lambda item: -item.strength))

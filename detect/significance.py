@@ -18,7 +18,7 @@ OBJECT_SPACING_M = 70.0
 """Side of the square in which only the strongest place counts: two aircraft parked closer are one flag."""
 AREA_SPACING_M = 150.0
 
-TAIL_FROM, TAIL_TO = 0.45, 0.10
+TAIL_FROM, TAIL_TO = 0.35, 0.08
 """Upper shares of the local maxima between which the tail is learned: below it is not a tail yet, above it real
 changes may stand among the noise."""
 FEWEST_PEAKS = 30

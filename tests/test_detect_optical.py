@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 from numpy.typing import NDArray
+from rasterio.windows import Window
 from scipy.stats import chi2
 
 from detect import optical
@@ -16,7 +17,7 @@ from detect.errors import DetectError
 from detect.filters import difference_of_gaussians, gradient
 from detect.objects import find_objects
 from detect.optical import Pair, PairModel, PairOptions, area_statistic, detect_pair, fit_pair, object_statistic
-from tests.views import FINE, MARGIN, View, apron, fields, look, two_dates
+from tests.views import FINE, MARGIN, Parked, View, apron, fields, look, pavement, two_dates, with_object
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
@@ -79,7 +80,7 @@ def test_identical_pixels_give_no_flag() -> None:
 
 def test_identical_real_pixels_give_no_flag(real_data: Path) -> None:
     with rasterio.open(real_data / "crops_utm" / "beirut_airport_S2L1C_20171003.tif") as file:
-        image = file.read((1, 2, 3, 4)).astype(np.float32) * np.float32(1e-4)
+        image = file.read((1, 2, 3, 4), window=Window(150, 150, 220, 220)).astype(np.float32) * np.float32(1e-4)
     assert flags_of_the_same_image_twice(image, (image > 0).all(axis=0)) == 0
 
 
@@ -111,17 +112,16 @@ def test_what_is_not_valid_takes_no_part() -> None:
     pair, valid = quiet(), quiet().valid.copy()
     valid[50:70, 90:120] = False
     results = []
-    for rubbish in (np.nan, 0.0, 1e6):
+    for rubbish in (np.nan, 1e6):
         before, after = (np.where(valid, x, np.float32(rubbish)) for x in (pair.before, pair.after))
         holed = pair_of(before, after, valid)
         results.append([statistic(holed, fit_pair(holed)) for statistic in STATISTICS])
         for one in results[-1]:
             np.testing.assert_array_equal(np.isnan(one), ~valid)
-    for other in results[1:]:
-        np.testing.assert_array_equal(results[0], other)
+    np.testing.assert_array_equal(results[0], results[1])
 
 
-@pytest.mark.parametrize("bands", [1, 2, 3])
+@pytest.mark.parametrize("bands", [1, 2])
 def test_any_number_of_bands_will_do(bands: int) -> None:
     pair = pair_of(quiet().before[:bands], quiet().after[:bands])
     for statistic in STATISTICS:
@@ -137,9 +137,10 @@ def test_misregistration_in_the_covariance_is_what_a_matrix_per_pixel_would_give
     pair = pair_of(quiet().before, quiet().after, shift_error_px=(0.1, 0.25))
     options, model = PairOptions(), quiet_model().forward
     filtered = {"inner": options.psf_px, "outer": options.psf_px * options.ground_over_psf}
-    residual = model.expected.residual(pair.before, pair.after, pair.valid)
-    response = difference_of_gaussians(residual, pair.valid, **filtered).astype(float)
-    slopes = gradient(difference_of_gaussians((pair.before + pair.after) / 2, pair.valid, **filtered))
+    residual = model.expected.residual(pair.before, pair.after, pair.valid, fine=True)
+    response = difference_of_gaussians(residual, pair.valid, **filtered)
+    middle = np.asarray((pair.before + pair.after) / 2, dtype=np.float32)
+    slopes = gradient(difference_of_gaussians(middle, pair.valid, **filtered))
     alone = np.einsum("brc,bd,drc->rc", response, np.linalg.inv(model.object_covariance), response)
     noise = optical._noise_scale((alone / 4).astype(np.float32), pair.valid, 10.0, model.object_level, options)
     found = optical._object_distance(pair.before, pair.after, pair, model, options)
@@ -157,7 +158,7 @@ def test_noise_alone_has_the_distance_of_gaussian_noise() -> None:
     statistic = object_statistic(pair, fit_pair(pair))[SIZE // 4 + 20 :]
     assert np.median(statistic) == pytest.approx(chi2.median(4), rel=0.1)
     # The two directions of time see nearly the same noise, so that their mean still has its spread.
-    assert np.quantile(statistic, 0.99) == pytest.approx(chi2.isf(0.01, 4), rel=0.15)
+    assert np.quantile(statistic, 0.99) == pytest.approx(chi2.isf(0.01, 4), rel=0.1)
 
 
 def edge_and_point(shift: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
@@ -183,6 +184,47 @@ def test_an_edge_out_of_register_by_the_stated_error_is_no_change_but_a_point_is
     np.testing.assert_array_equal(change.objects.statistic, statistic)
 
 
+# --- what stays and what is new --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "level"), [("Il-76", 1.0), ("Su-24", 0.0), ("Ka-52", 0.0)])
+def test_what_is_parked_there_on_both_dates_is_no_change(name: str, level: float) -> None:
+    # Pavement with hardly a texture is the hard case: nothing there tells how the light changed.
+    ground = pavement(1, SIZE)
+    for place in ((50, 50), (50, 110), (110, 50), (110, 110)):
+        ground = with_object(ground, Parked(name=name, place=place, heading_deg=place[1], level=level))
+    pair = pair_of(*two_dates(ground, ground))
+    model = fit_pair(pair)
+    change = detect_pair(pair, searched(pair), false_alarms_per_km2=1.0, model=model)
+    for flag in find_objects(change, pair, model):
+        assert min(np.hypot(flag.rows.mean() - r, flag.cols.mean() - c) for r in (50, 110) for c in (50, 110)) > 5
+
+
+def test_new_ground_on_a_featureless_plain_is_a_changed_area() -> None:
+    # Nothing of the kind was there before: plain regression would predict the plain from whatever stands there now.
+    plain = pavement(3, SIZE)
+    built = plain.copy()
+    built[:, 70:80, 60:80] = np.array([0.3, 0.33, 0.36, 0.4])[:, None, None]
+    pair = pair_of(*two_dates(plain, built))
+    statistic = area_statistic(pair, fit_pair(pair))
+    assert statistic[73:77, 65:75].min() > 3 * statistic[:40].max()
+
+
+def test_a_large_change_does_not_make_its_own_kind_of_cover_look_changed() -> None:
+    ground = look(fields(1, SIZE), View())
+    built = ground.copy()
+    built[:, 70:80, 60:80] = np.array([0.3, 0.33, 0.36, 0.4])[:, None, None]
+    pair = pair_of(*two_dates(ground, built))
+    model = fit_pair(pair)
+    change = detect_pair(pair, searched(pair), false_alarms_per_km2=1.0, model=model)
+    elsewhere = [
+        flag
+        for flag in find_objects(change, pair, model)
+        if not (60 < flag.rows.mean() < 90 and 50 < flag.cols.mean() < 90)
+    ]
+    assert len(elsewhere) <= 3
+
+
 # --- what it says of itself ------------------------------------------------------------------------------------------
 
 
@@ -198,7 +240,7 @@ def test_two_dates_are_never_called_calibrated() -> None:
 
 def test_chance_gives_about_as_many_flags_as_asked() -> None:
     flags = km2 = 0.0
-    for seed in range(6):
+    for seed in range(4):
         ground = apron(seed, SIZE) if seed % 2 else look(fields(seed, SIZE), View())
         before, after = two_dates(ground, ground, seed=seed)
         pair = pair_of(before, after)

@@ -73,8 +73,9 @@ def test_odd_pixels_are_odd_and_about_as_long(metres: float, gsd: float) -> None
 
 
 @pytest.mark.parametrize("blur", [0.3, 0.8, 1.5])
-@pytest.mark.parametrize(("spacing_m", "per_km2"), [(OBJECT_SPACING_M, 2.0), (AREA_SPACING_M, 1.0)])
+@pytest.mark.parametrize(("spacing_m", "per_km2"), [(OBJECT_SPACING_M, 5.0), (AREA_SPACING_M, 1.0)])
 def test_the_asked_rate_is_about_met_where_nothing_changed(blur: float, spacing_m: float, per_km2: float) -> None:
+    # At lower rates it is cautious: the tail of chi-squared is lighter than the exponential that continues it.
     passed = km2 = 0.0
     for seed in range(12):
         statistic = null_map(seed, 250, blur)
