@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ import cv2
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.warp import Resampling, reproject
 from shapely.geometry import box
 
@@ -72,7 +74,9 @@ def _label(city: Path, grid: Grid) -> tuple[BoolArray, BoolArray]:
     """Return where the label says change, and where it says anything, on the grid."""
     with rasterio.open(_band_file(city / "imgs_1", "B02"), driver="GTiff") as first:
         crs, transform = first.crs, first.transform
-    with rasterio.open(city / "cm" / f"{city.name}-cm.tif", driver="GTiff") as raster:
+    # The label says nothing of its place: it lies on the first date's pixels.
+    silence = warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning)
+    with silence, rasterio.open(city / "cm" / f"{city.name}-cm.tif", driver="GTiff") as raster:
         label = raster.read(1)
     out = np.zeros(grid.shape, np.uint8)
     reproject(

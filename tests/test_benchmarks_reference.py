@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 
 from benchmarks.merit import average_precision, roc_auc
 from benchmarks.reference import canonical_pairs, change_vector, irmad, plain_difference
@@ -35,6 +36,34 @@ def test_canonical_variates_have_unit_variance_and_correlate_in_pairs_only() -> 
     np.testing.assert_allclose(u.T @ u / len(u), np.eye(4), atol=1e-9)
     np.testing.assert_allclose(u.T @ v / len(u), np.diag(correlation), atol=1e-9)
     np.testing.assert_allclose((u - v).var(0), 2 * (1 - correlation), atol=1e-9)
+
+
+def test_canonical_correlations_are_the_roots_of_the_eigenvalue_problem() -> None:
+    # S_xy S_yy^-1 S_yx a = rho^2 S_xx a, as Nielsen (2007) has it.
+    first, second = BEFORE.reshape(4, -1), AFTER.reshape(4, -1)
+    joint = np.cov(first, second, bias=True).astype(float)
+    xx, xy, yy = joint[:4, :4], joint[:4, 4:], joint[4:, 4:]
+    squares = np.linalg.eigvals(np.linalg.solve(xx, xy @ np.linalg.solve(yy, xy.T))).real
+    _, _, correlation = canonical_pairs(first.T.astype(float), second.T.astype(float), np.ones(first.shape[1]))
+    np.testing.assert_allclose(np.sort(correlation), np.sqrt(np.sort(squares)), rtol=1e-4)
+
+
+def test_without_change_the_first_step_is_chi_squared_and_reweighting_inflates_it() -> None:
+    first, last = irmad(BEFORE, AFTER, VALID, steps=1), irmad(BEFORE, AFTER, VALID)
+    assert np.median(first) == pytest.approx(chi2.median(4), rel=0.05)
+    assert (first > chi2.isf(0.05, 4)).mean() == pytest.approx(0.05, abs=0.01)
+    # Weights below one for what is merely unlikely shrink the variances: its p-values cannot be taken at their word.
+    assert np.median(last) > 2 * chi2.median(4)
+
+
+def test_invalid_pixels_score_nothing_and_do_not_count() -> None:
+    valid = VALID.copy()
+    valid[:10] = False
+    spoilt = np.where(valid, BEFORE, np.float32(np.nan))
+    for score in (plain_difference, change_vector, irmad):
+        found = score(spoilt, AFTER, valid)
+        assert (found[:10] == 0).all()
+        np.testing.assert_allclose(found[10:], score(BEFORE[:, 10:], AFTER[:, 10:], VALID[10:]), rtol=1e-5)
 
 
 def test_irmad_does_not_see_linear_mixtures_of_bands() -> None:
