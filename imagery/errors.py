@@ -37,6 +37,10 @@ class UnreachableError(SourceError):
     """A server that could not be connected to."""
 
 
+class AddressError(SourceError):
+    """An address that is not asked: another host, scheme or machine than the source's own. Nothing was sent there."""
+
+
 class RateLimitedError(SourceError):
     """A server that asked for patience for longer than the run has."""
 

@@ -70,10 +70,14 @@ class Scene:
     """MGRS tile of a Sentinel-2 granule, such as "36SYE"."""
     datatake: str | None = None
     """ESA's name of the pass, such as "GS2A_20240108T082251_044636_N05.10"."""
+    datastrip: str | None = None
+    """ESA's name of what one ground station received of the pass."""
     generated: datetime | None = None
     """When the product was made, UTC."""
     parts: tuple[Scene, ...] = ()
     """Further files of the same pass, on the same grid, that hold what this one lacks; in the order they are asked."""
+    twins: tuple[Scene, ...] = ()
+    """Other files of the same pass, each with parts of its own, that may stand for this one where it cannot be read."""
     simulated: bool = False
     """True for scenes made by a program; everything made from them says so."""
     notes: tuple[str, ...] = field(default=())

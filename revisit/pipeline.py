@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -18,7 +18,7 @@ from detect.objects import find_objects
 from detect.optical import Pair as DatePair
 from detect.optical import detect_pair, fit_pair
 from imagery.coregister import Aligned, Alignment, align
-from imagery.errors import InsufficientImageryError
+from imagery.errors import InsufficientImageryError, SourceError
 from imagery.raster import BoolArray, Raster
 from imagery.sources.base import Source
 from revisit.errors import UsageError
@@ -27,7 +27,8 @@ from revisit.ground import Ground, ground_warnings, lay_out
 from revisit.recipe import Recipe, check_recipe
 from revisit.result import AlignmentRecord, Result
 from revisit.scenes import Pair, pick_pair
-from revisit.sources import open_source
+from revisit.sources import Access, Opened, open_source
+from revisit.watched import UnfinishedRunError, WatchedSource
 
 GSD_M = 10.0
 """Pixel spacing of Sentinel-2's finest bands."""
@@ -185,7 +186,23 @@ def _assemble(
     )
 
 
-def run(recipe: Recipe, *, source: Source | None = None, progress: Progress | None = None) -> Result:
+@contextmanager
+def _ended_early(watched: WatchedSource, opened: Opened, *, area: str) -> Iterator[None]:
+    """Say of a failure of the source what had been read until then."""
+    try:
+        yield
+    except SourceError as error:
+        raise UnfinishedRunError(error, watched, area=area, traffic=opened.traffic()) from error
+
+
+def _opened(recipe: Recipe, source: Source | None, access: Access | None) -> AbstractContextManager[Opened]:
+    """Return the source that was given, else the recipe's."""
+    return nullcontext(Opened(source=source)) if source else open_source(recipe.source, access)
+
+
+def run(
+    recipe: Recipe, *, source: Source | None = None, access: Access | None = None, progress: Progress | None = None
+) -> Result:
     """Compare two dates of a place.
 
     Parameters
@@ -194,6 +211,8 @@ def run(recipe: Recipe, *, source: Source | None = None, progress: Progress | No
         What to compare, and how.
     source
         Where scenes come from, instead of what the recipe's `source` says.
+    access
+        How the network may be used; None: freely.
     progress
         Called with one line of text at each step.
 
@@ -213,13 +232,17 @@ def run(recipe: Recipe, *, source: Source | None = None, progress: Progress | No
     with clock.stage("area"):
         aoi = load_area(recipe.area)
         ground = lay_out(aoi, _grid(aoi, recipe.gsd or GSD_M))
-    with clock.stage("read"), nullcontext(source) if source else open_source(recipe.source) as opened:
+    with clock.stage("read"), _opened(recipe, source, access) as opened:
         grid, searched = ground.grid.padded(MARGIN_PX), _padded(ground.searched)
-        pair = pick_pair(opened, recipe, aoi=aoi, grid=grid, searched=searched, progress=tell)
+        watched = WatchedSource(source=opened.source)
+        with _ended_early(watched, opened, area=aoi.name):
+            pair = pick_pair(watched, recipe, aoi=aoi, grid=grid, searched=searched, progress=tell)
     tell(f"aligning {pair.records[1].scene.id} with {pair.records[0].scene.id}")
     with clock.stage("align"):
         aligned = align(pair.before, pair.after)
     tell("looking for changes")
     with clock.stage("detect"):
         found = _detect(aligned, ground, recipe)
-    return replace(_assemble(recipe, ground, pair, aligned, found=found), timings_s=clock.seconds)
+    result = _assemble(recipe, ground, pair, aligned, found=found)
+    notes = tuple(dict.fromkeys((*result.warnings, *opened.notes())))
+    return replace(result, timings_s=clock.seconds, exchange=opened.traffic(), warnings=notes)

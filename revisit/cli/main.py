@@ -14,6 +14,7 @@ from revisit.cli.area import area_app
 from revisit.cli.compare import compare
 from revisit.cli.demo import demo
 from revisit.cli.import_ import import_scenes
+from revisit.cli.scenes import scenes
 from revisit.cli.sites import sites
 from revisit.cli.terminal import Session, fail
 from revisit.errors import DONE, INTERRUPTED, WRONG_INPUT, exit_code
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command("sites")(sites)
 app.add_typer(area_app, name="area")
 app.command("import")(import_scenes)
+app.command("scenes")(scenes)
 app.command("compare")(compare)
 app.command("demo")(demo)
 
