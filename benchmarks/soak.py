@@ -56,6 +56,8 @@ FAULTS = (
     Fault(delay_s=0.01),
 )
 """What 20 % of the answers are."""
+ROOM = 4 * MIB
+"""Of the cache of the processes that are killed: too little for all that they fetch, so that entries also go."""
 ATTEMPTS = 10
 """How often a person would run a command again before giving up; a whole file takes the place of ranges at times."""
 
@@ -176,7 +178,7 @@ def fetch_for_ever(url: str, root: Path, seed: int, begun: Event) -> None:
     begun.set()
     while True:
         for one in windows:
-            with tempfile.TemporaryDirectory() as folder, client_of(Cache(root, most_bytes=MIB)) as client:
+            with tempfile.TemporaryDirectory() as folder, client_of(Cache(root, most_bytes=ROOM)) as client:
                 read(client, url, one, Path(folder))
 
 
@@ -200,12 +202,15 @@ def kill_at_random(url: str, root: Path, kills: int, rng: np.random.Generator) -
 
 def wrong_hits(url: str, root: Path, files: Path, seeds: range) -> Iterator[str]:
     """Yield every window that is not right when it is read through a cache that killed processes left."""
+    hits = 0
     for seed in seeds:
         windows = drawn(50, seed)
         for one, right in zip(windows, truth(windows, files), strict=True):
-            with tempfile.TemporaryDirectory() as folder, client_of(Cache(root, most_bytes=MIB)) as client:
+            with tempfile.TemporaryDirectory() as folder, client_of(Cache(root, most_bytes=ROOM)) as client:
                 if read(client, url, one, Path(folder)) != right:
-                    yield f"{one}"
+                    yield f"{one}: wrong after kills"
+                hits += client.traffic.from_cache
+    print(f"{hits} hits of the cache that they left")
 
 
 def soak(*, requests: int, kills: int, seed: int) -> list[str]:
@@ -237,7 +242,7 @@ def soak(*, requests: int, kills: int, seed: int) -> list[str]:
         wrong += [f"{one}: wrong without faults" for one in differing(windows, calm.digests, truth(windows, files))]
         wrong += [f"{one}: another one with faults" for one in differing(windows, rough.digests, calm.digests)]
         kill_at_random(server.url, files / "shared", kills, np.random.default_rng(seed))
-        check = Cache(files / "shared", most_bytes=MIB).verify()
+        check = Cache(files / "shared", most_bytes=ROOM).verify()
         print(f"after {kills} kills: {check.entries} entries, {len(check.bad)} of them without their other half")
         wrong += wrong_hits(server.url, files / "shared", files, range(2 if kills else 0))
         return wrong

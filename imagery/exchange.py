@@ -89,4 +89,4 @@ class Traffic:
     from_cache: int = 0
     """Answers that needed no request."""
     processing_units: float = 0.0
-    """Counted by Sentinel Hub."""
+    """Of Sentinel Hub: as it counts them, and as estimated where it does not say."""

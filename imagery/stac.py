@@ -33,6 +33,8 @@ SETTLED_AFTER = timedelta(days=30)
 """How long after a period its catalogue may still grow: late and reprocessed products."""
 KEEP_SETTLED, KEEP_FRESH = timedelta(days=7), timedelta(hours=1)
 """How long an answer about a settled period serves from the cache, and any other."""
+ITEM_FIELDS = ("type", "stac_version", "id", "collection", "geometry", "bbox", "properties", "assets")
+"""What we read of an item. Servers differ in what they send beside fields that are asked for, so all are named."""
 _NOT_PASSED_ON = {"authorization", "content-length", "cookie", "host", "proxy-authorization", "transfer-encoding"}
 """Headers that a link may not set: they are ours, or secrets."""
 
@@ -101,7 +103,8 @@ def search_request(
         "limit": PAGE_ITEMS,
     }
     if leave_out:
-        body["fields"] = {"exclude": list(leave_out)}
+        kept = [name for name in ITEM_FIELDS if name not in leave_out]
+        body["fields"] = {"include": kept, "exclude": list(leave_out)}
     return Request(
         url=f"{root.rstrip('/')}/search",
         hosts=hosts,

@@ -25,6 +25,7 @@ from imagery.exchange import MIB, Hosts, Request, Response
 from imagery.geotiff import read_on_grid
 from imagery.opening import inspect
 from imagery.patch import read_patch
+from imagery.ranges import HEAD_BYTES
 from imagery.remote import coarsest, window, windows
 from tests.rasters import CORNER, CRS, grid, numbers, write_raster
 
@@ -183,7 +184,7 @@ def test_a_grid_beside_the_file_asks_for_no_blocks(tmp_path: Path) -> None:
     client = shelf(source)
     copy = window(client, REQUEST, grid(cols=5000), folder=tmp_path / "out")
     assert not read_patch(copy, grid(cols=5000)).present.any()
-    assert client.spans == [(0, 32 << 10)]
+    assert client.spans == [(0, HEAD_BYTES)]
 
 
 def test_a_mask_inside_the_file_is_obeyed(tmp_path: Path) -> None:
@@ -256,7 +257,7 @@ def test_row_27_without_ranges_the_whole_file_is_fetched(tmp_path: Path) -> None
     client = shelf(source, ranges=False)
     copy = window(client, REQUEST, grid(cols=200, rows=200), folder=tmp_path / "out")
     assert_same(copy, source, grid(cols=200, rows=200))
-    assert client.spans == [(0, 32 << 10), None]
+    assert client.spans == [(0, HEAD_BYTES), None]
     with rasterio.open(coarsest(client, REQUEST, folder=tmp_path / "out")) as small:
         assert small.width == 150 or small.width < 512
 
@@ -274,7 +275,7 @@ def test_jpeg_2000_is_fetched_whole(tmp_path: Path) -> None:
     client = shelf(source)
     copy = window(client, REQUEST, grid(cols=200, rows=200), folder=tmp_path / "out")
     assert_same(copy, source, grid(cols=200, rows=200))
-    assert client.spans == [(0, 32 << 10), None]
+    assert client.spans == [(0, HEAD_BYTES), None]
     with rasterio.open(coarsest(client, REQUEST, folder=tmp_path / "out")) as small:
         assert small.width <= 300
         assert small.bounds == rasterio.open(source).bounds
@@ -355,7 +356,7 @@ def test_a_file_that_changes_while_it_is_read_is_begun_anew(tmp_path: Path) -> N
     copy = window(client, REQUEST, grid(cols=1000, rows=1000), folder=tmp_path / "out")
     assert_same(copy, new, grid(cols=1000, rows=1000))
     again = client.requests[2]
-    assert (again.span, again.version, again.keep) == ((0, 32 << 10), None, timedelta(0))
+    assert (again.span, again.version, again.keep) == ((0, HEAD_BYTES), None, timedelta(0))
 
 
 def test_without_tags_a_file_of_another_length_is_noticed(tmp_path: Path) -> None:
@@ -429,7 +430,7 @@ class Lying(Shelf):
 
 @pytest.mark.parametrize(
     "told",
-    ["", "bytes 1-32768/500000", "bytes 0-32766/500000", "bytes 0-99/100", "bytes 0-32767/*", "bytes */5", "0-9/10"],
+    ["", "bytes 1-8192/500000", "bytes 0-8190/500000", "bytes 0-99/100", "bytes 0-8191/*", "bytes */5", "0-9/10"],
 )
 def test_an_answer_that_is_not_the_range_asked_for_is_refused(tmp_path: Path, told: str) -> None:
     client = Lying(cog(tmp_path / "a.tif").read_bytes(), told)
@@ -452,7 +453,7 @@ def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
     client = Shelf({URL: bomb(tmp_path, tiled=True) + bytes(10**7)})
     with pytest.raises(BadAnswerError, match="the cap is"):
         window(client, REQUEST, grid(), folder=tmp_path)
-    assert client.received <= 4 * (32 << 10)
+    assert client.received <= 16 * HEAD_BYTES
 
 
 @pytest.mark.parametrize(
@@ -473,7 +474,7 @@ def test_a_file_that_would_not_be_opened_is_refused_before_its_blocks_are_asked_
     client = Shelf({URL: path.read_bytes() + bytes(10**6)})
     with pytest.raises(BadAnswerError, match=says):
         window(client, REQUEST, grid(), folder=tmp_path)
-    assert client.received <= 2 * (32 << 10)
+    assert client.received <= 2 * HEAD_BYTES
 
 
 def test_more_bytes_than_allowed_are_not_asked_for(tmp_path: Path) -> None:
@@ -485,7 +486,7 @@ def test_more_bytes_than_allowed_are_not_asked_for(tmp_path: Path) -> None:
             grid(cols=500, rows=500, width=900, height=900),
             folder=tmp_path,
         )
-    assert client.received == 32 << 10
+    assert client.received == HEAD_BYTES
 
 
 def test_an_empty_answer_is_no_raster(tmp_path: Path) -> None:

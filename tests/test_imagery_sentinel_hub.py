@@ -198,6 +198,18 @@ def test_a_scene_says_what_its_name_says_and_that_the_offset_is_off(hub: Hub) ->
     assert any("harmonizeValues" in note for note in scene.notes)
 
 
+def test_a_scene_of_before_the_offset_says_nothing_of_it(hub: Hub) -> None:
+    old = hub.scene("S2A_MSIL2A_20241128T082251_N0301_R121_T36SYE_20241128T103000")
+    assert old.notes == ()
+
+
+def test_a_pass_in_two_zones_says_that_either_file_may_be_shown(hub: Hub) -> None:
+    hub.api.put(SEARCH, page(feature(NAMES[0]), feature(NAMES[1])), "application/json")
+    first, second = hub.source().search(PLACE, [NOVEMBER], sensor="s2").scenes
+    assert any("another UTM zone (37SBV)" in note for note in first.notes)
+    assert any("another UTM zone (36SYE)" in note for note in second.notes)
+
+
 def test_a_search_goes_through_all_pages(hub: Hub) -> None:
     hub.api.put(SEARCH, page(feature(NAMES[1])), "application/json")
     first = page(feature(NAMES[0]), next=1)
@@ -380,7 +392,6 @@ def test_row_06_milliseconds_are_waited_and_the_units_counted_once(hub: Hub) -> 
     source.read(scene, GRID, ["B02"])
     assert hub.clock.slept == [pytest.approx(3.398)]
     assert source.client.traffic.processing_units == pytest.approx(0.02)
-    assert source.spent_units == pytest.approx(0.02)
 
 
 @pytest.mark.parametrize("asked", ["0.5", "Wed, 21 Oct 2015 07:28:00 GMT", "", "-7", "1000000000", "soon"])
@@ -526,9 +537,11 @@ def test_a_budget_stops_before_anything_is_sent(hub: Hub) -> None:
     source = hub.source(most_units=1.5)
     # 512 x 512 px of four bands and the classification.
     assert source.estimate(square, ["B02"], sensor="s2") == pytest.approx(5 / 3)
-    with pytest.raises(BudgetError, match=r"1\.67 processing units .* 1\.5 that --max-units"):
+    with pytest.raises(BudgetError, match=r"1\.67 processing units.* 1\.5 that --max-units"):
         source.read(scene, square, ["B02"])
-    assert hub.api.log(PROCESS) == []
+    with pytest.raises(BudgetError, match=r"0\.01 processing units"):
+        hub.source(most_units=0.001).search(PLACE, [NOVEMBER], sensor="s2")
+    assert hub.api.log() == []
 
 
 def test_what_is_in_the_cache_costs_nothing_and_needs_no_token(hub: Hub) -> None:
@@ -540,7 +553,7 @@ def test_what_is_in_the_cache_costs_nothing_and_needs_no_token(hub: Hub) -> None
     assert source.read(scene, GRID, ["B02"]).sha256 == first.sha256
     assert hub.api.log() == []
     assert hub.tokens_asked() == before
-    assert source.spent_units == 0
+    assert source.client.traffic.processing_units == 0
     with pytest.raises(OfflineError):
         source.read(scene, GRID.padded(1), ["B02"])
 
@@ -550,7 +563,7 @@ def test_an_answer_that_does_not_say_its_cost_counts_as_estimated(hub: Hub) -> N
     hub.api.put(PROCESS, tiff(optical()), "image/tiff")
     source = hub.source()
     source.read(scene, GRID, ["B02"])
-    assert source.spent_units == pytest.approx(0.01 * 5 / 3)
+    assert source.client.traffic.processing_units == pytest.approx(0.01 * 5 / 3)
 
 
 def test_without_credentials_the_message_says_where_to_put_them(hub: Hub) -> None:
@@ -566,6 +579,13 @@ def test_a_token_server_whose_certificate_nobody_vouches_for_gets_no_secret(
     with pytest.raises(UnreachableError, match="certificate is not trusted"):
         hub.source().search(PLACE, [NOVEMBER], sensor="s2")
     assert hub.tokens_asked() == 0
+
+
+def test_the_token_server_is_trusted_where_all_others_are(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", str(hub.login.ca_file))
+    assert hub.source().search(PLACE, [NOVEMBER], sensor="s2").complete
 
 
 def test_credentials_are_not_sent_over_http(hub: Hub) -> None:

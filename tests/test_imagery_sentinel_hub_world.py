@@ -106,13 +106,17 @@ def test_the_package_gets_the_same_numbers(world: Server) -> None:
 def test_the_estimate_is_what_the_server_counts(world: Server) -> None:
     source = source_of(world)
     scene = scene_of(source, 30)
-    before = source.spent_units
+    before = source.client.traffic.processing_units
     source.read(scene, GRID, ["B02"])
-    assert source.spent_units - before == pytest.approx(source.estimate(GRID, ["B02"], sensor="s2"), abs=1e-3)
+    assert source.client.traffic.processing_units - before == pytest.approx(
+        source.estimate(GRID, ["B02"], sensor="s2"), abs=1e-3
+    )
     radar = scene_of(source, 19, "s1", tile=None)
-    before = source.spent_units
+    before = source.client.traffic.processing_units
     source.read(radar, GRID, ["VV", "VH"])
-    assert source.spent_units - before == pytest.approx(source.estimate(GRID, ["VV"], sensor="s1"), abs=1e-3)
+    assert source.client.traffic.processing_units - before == pytest.approx(
+        source.estimate(GRID, ["VV"], sensor="s1"), abs=1e-3
+    )
 
 
 def test_radar_is_linear_power_of_one_direction(world: Server) -> None:

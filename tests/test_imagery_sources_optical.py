@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 import numpy as np
+import pystac_client
 import pytest
 
 from imagery.catalogue import hosts_for
@@ -15,8 +16,9 @@ from imagery.coregister import align
 from imagery.errors import AddressError, GoneError, NoSceneError, SceneError, SourceError
 from imagery.http import Client
 from imagery.raster import Raster
-from imagery.scene import Asset, Scene
+from imagery.scene import Asset, Period, Scene
 from imagery.select import doubts, mismatch
+from imagery.sources.auto import Catalogue
 from imagery.sources.base import Source
 from imagery.sources.earth_search import EarthSearch
 from imagery.sources.planetary_computer import PlanetaryComputer
@@ -329,3 +331,53 @@ def test_a_band_that_no_catalogue_has_is_named(world: Server) -> None:
         source = earth_search(world, client)
         with pytest.raises(SceneError, match="has no band B10"):
             source.read(scene_of(source, DAY), GRID, ("B02", "B10"))
+
+
+@pytest.mark.parametrize("name", ["earth-search", "planetary-computer", "cdse"])
+def test_pystac_client_finds_the_same_items(world: Server, name: str) -> None:
+    world.set(page_limit={name: 3}, cdse_rate=0)
+    makers: dict[str, Callable[[Server, Client], Catalogue]] = {
+        "earth-search": earth_search,
+        "planetary-computer": planetary_computer,
+        "cdse": cdse,
+    }
+    roots = {"planetary-computer": "/planetary-computer/api/stac/v1"}
+    period = Period(start=day_of("2024-11-01")[0].start, end=day_of("2024-12-31")[0].end)
+    with Client() as client:
+        ours = makers[name](world, client).search(KHMEIMIM, [period], sensor="s2")
+        assert client.traffic.requests > 2
+    collections = ["sentinel-2-l2a", "sentinel-2-c1-l2a"] if name == "earth-search" else ["sentinel-2-l2a"]
+    theirs = pystac_client.Client.open(world.url + roots.get(name, f"/{name}/v1")).search(
+        collections=collections, bbox=KHMEIMIM.geometry.bounds, datetime=[period.start, period.end]
+    )
+    assert ours.complete
+    assert sorted(scene.id for scene in ours.scenes) == sorted(item.id for item in theirs.items())
+
+
+@pytest.mark.parametrize(
+    ("fault", "complete", "everything"),
+    [
+        ("plain", True, True),
+        ("duplicates", True, True),
+        ("empty-page", True, True),
+        ("loop", False, False),
+        ("short", False, True),
+        ("foreign", False, False),
+        ("downgrade", False, False),
+        ("local-path", False, False),
+    ],
+)
+@pytest.mark.parametrize("name", ["earth-search", "planetary-computer"])
+def test_rows_18_to_21_pages_that_are_wrong_are_never_a_whole_answer(
+    world: Server, name: str, fault: str, complete: bool, everything: bool
+) -> None:
+    period = Period(start=day_of("2024-11-01")[0].start, end=day_of("2024-12-31")[0].end)
+    with Client() as client:
+        source = earth_search(world, client) if name == "earth-search" else planetary_computer(world, client)
+        whole = source.search(KHMEIMIM, [period], sensor="s2")
+        world.set(page_limit={name: 4}, paging={name: fault})
+        found = source.search(KHMEIMIM, [period], sensor="s2")
+    if fault == "short" and name == "planetary-computer":
+        complete = True  # It does not say how many there are.
+    assert (found.complete, found.scenes == whole.scenes) == (complete, everything)
+    assert bool(found.warnings) == (not complete or fault == "duplicates")

@@ -70,6 +70,18 @@ def test_the_first_request_asks_for_place_and_time(server: Server) -> None:
     }
 
 
+def test_fields_that_are_not_needed_are_left_out_and_all_others_named() -> None:
+    hosts = Hosts(suffixes=("x",))
+    place: dict[str, Any] = {"hosts": hosts, "collections": ["c"], "bounds": BOUNDS, "period": PERIOD, "now": NOW}
+    request = search_request("https://x/v1/", **place, leave_out=("assets",))
+    assert request.url == "https://x/v1/search"
+    assert request.body
+    assert request.body["fields"] == {
+        "include": ["type", "stac_version", "id", "collection", "geometry", "bbox", "properties"],
+        "exclude": ["assets"],
+    }
+
+
 def test_pages_are_followed_and_complete(server: Server) -> None:
     answer = search(server, page([A], next_link=onward(server, "2")), page([B, C]))
     assert (names(answer), answer.complete, answer.warnings) == (["A", "B", "C"], True, ())

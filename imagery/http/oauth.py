@@ -6,6 +6,7 @@ What such libraries raise may carry requests, and so secrets. Nothing of it goes
 from __future__ import annotations
 
 import math
+import os
 import queue
 import random
 import re
@@ -29,6 +30,7 @@ from imagery.errors import (
 )
 from imagery.exchange import Hosts, Request
 from imagery.http.answers import Setback, judge_status
+from imagery.http.transport import authorities
 from imagery.redact import one_line
 from imagery.retry import LEAST_WAIT_S, Clock, Patience, wait_s
 from imagery.tokens import Token
@@ -82,6 +84,7 @@ def obtain_token(grant: Grant, *, clock: Clock, patience: Patience, sent: Callab
     RateLimitedError, UnreachableError, BadAnswerError, SourceError
         Where no token came in spite of all patience.
     """
+    _share_authorities()
     begun = clock.monotonic()
     for failures in count(1):
         sent()
@@ -96,6 +99,13 @@ def obtain_token(grant: Grant, *, clock: Clock, patience: Patience, sent: Callab
         wait = wait_s(failures, asked_s=outcome.asked_s, draw=random.random())  # noqa: S311 - jitter, no secret
         clock.sleep(min(left, wait))
     raise AssertionError
+
+
+def _share_authorities() -> None:
+    """Let the library trust whom our own connections trust: what uses `requests` looks into this variable alone."""
+    trusted = authorities(os.environ)
+    if isinstance(trusted, str):
+        os.environ.setdefault("REQUESTS_CA_BUNDLE", trusted)
 
 
 def _most(setback: Setback, patience: Patience) -> float:

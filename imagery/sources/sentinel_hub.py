@@ -33,7 +33,7 @@ from imagery.errors import BudgetError, CredentialsError, RateLimitedError, Scen
 from imagery.exchange import Request, Response, Signed
 from imagery.http import Client
 from imagery.http.oauth import Grant, obtain_token
-from imagery.hub_scenes import COLLECTIONS, NAME, catalog_url, hosts_of, parse_features, radar_arguments
+from imagery.hub_scenes import COLLECTIONS, NAME, catalog_url, hosts_of, parse_features, radar_arguments, search_cost
 from imagery.pictures import (
     CLASSES,
     PRESENT_BAND,
@@ -82,8 +82,6 @@ class SentinelHubSource:
     """With the token server; with all others the client's."""
     _tokens: Tokens = field(init=False, repr=False)
     _lock: threading.Lock = field(init=False, repr=False, default_factory=threading.Lock)
-    _unstated: float = field(init=False, default=0.0)
-    """Processing units of pictures whose cost the server did not say, as estimated."""
 
     def __post_init__(self) -> None:
         """Quieten the package's loggers: some write tokens."""
@@ -104,13 +102,17 @@ class SentinelHubSource:
             Where nothing at all could be had.
         CredentialsError
             Where there are none, or they are refused.
+        BudgetError
+            Where it would cost more than is left of `most_units`; nothing was sent.
         """
         answers: list[Answer] = []
         failures: list[SourceError | CredentialsError] = []
         for period in joined(periods):
             try:
-                with self._explained("A search costs up to 1 processing unit"):
-                    answers.append(find_items(self.client, self._search_request(aoi, period, sensor), name=NAME))
+                cost = search_cost(aoi.geometry.bounds, period)
+                with self._explained(f"The search was estimated at {cost:.2f} processing units"):
+                    request = replace(self._search_request(aoi, period, sensor), sign=self._sign(cost))
+                    answers.append(find_items(self.client, request, name=NAME))
             except (SourceError, CredentialsError) as error:
                 failures.append(error)
         if failures and not answers:
@@ -180,11 +182,6 @@ class SentinelHubSource:
         with self._explained("Nothing was asked that costs"):
             self.client.json(Request(url=url, hosts=hosts_of(self.deployment), sign=self._sign(0.0)))
 
-    @property
-    def spent_units(self) -> float:
-        """Processing units spent so far: as the server says, and as estimated where it does not."""
-        return self.client.traffic.processing_units + self._unstated
-
     def estimate(self, grid: Grid, bands: Sequence[str], *, sensor: str) -> float:
         """Return what `read` costs for one scene, processing units."""
         return script_for(sensor, bands).units(grid)
@@ -216,7 +213,7 @@ class SentinelHubSource:
             bbox=BBox((west, south, east, north), CRS.WGS84),
             limit=PAGE_ITEMS,
         )
-        return replace(first, url=found.url, body=found.params, sign=self._sign(0.0), retry_after_ms=True)
+        return replace(first, url=found.url, body=found.params, retry_after_ms=True)
 
     def _picture_request(self, scene: Scene, grid: Grid, script: Script) -> Request:
         """Return the request for a picture of the scene's pass; all of it is in the body but the token."""
@@ -269,7 +266,7 @@ class SentinelHubSource:
             response = self.client.send(request)
         if not response.from_cache and SPENT_HEADER not in response.headers:
             with self._lock:
-                self._unstated += units
+                self.client.traffic.processing_units += units
         return response
 
     @contextmanager
@@ -283,7 +280,9 @@ class SentinelHubSource:
         except SourceError as error:
             if type(error) not in (SourceError, RateLimitedError):
                 raise
-            raise type(error)(f"{error}. {about}; {self.spent_units:.2f} are spent so far") from None
+            raise type(error)(
+                f"{error}. {about}; {self.client.traffic.processing_units:.2f} are spent so far"
+            ) from None
 
     def _sign(self, cost: float) -> Callable[[str, bool], Signed]:
         """Return what puts a token on a request just before it is sent, if `cost` (processing units) is affordable."""
@@ -298,10 +297,12 @@ class SentinelHubSource:
         return sign
 
     def _check_budget(self, cost: float) -> None:
-        if self.most_units is not None and cost and self.spent_units + cost > self.most_units:
+        spent = self.client.traffic.processing_units
+        if self.most_units is not None and cost and spent + cost > self.most_units:
             raise BudgetError(
-                f"the next picture costs about {cost:.2f} processing units and {self.spent_units:.2f} are spent, of the"
-                f" {self.most_units:g} that --max-units allows; it was not asked for. Raise it, or take a smaller area"
+                f"the next request to Sentinel Hub costs about {cost:.2f} processing units, and {spent:.2f} of the"
+                f" {self.most_units:g} that --max-units allows are spent; it was not sent. Allow more, or take a"
+                " smaller area"
             )
 
     def _fetch_token(self) -> Token:

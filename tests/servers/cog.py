@@ -9,8 +9,8 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -168,6 +168,8 @@ def _directory(tags: list[Tag], at: int, following: int) -> bytes:
 
 def write(sheet: Sheet, *, overviews: bool = True) -> bytes:
     """Return the file."""
+    # Every level asks for the same blocks again.
+    sheet = replace(sheet, plain=cache(sheet.plain))
     levels = _levels(sheet, overviews=overviews)
     shapes = [shape for shape, _ in levels]
     sizes = [[len(tile) for tile in tiles] for _, tiles in levels]
