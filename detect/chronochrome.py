@@ -6,7 +6,7 @@ cluster, because concrete, water and fields do not share one change of illuminat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -46,9 +46,11 @@ class Chronochrome:
             best[nearer], least[nearer] = k, away[nearer]
         return best
 
-    def residual(self, predictor: FloatArray, target: FloatArray, valid: BoolArray) -> FloatArray:
-        """Return target minus prediction (band, row, col); 0 where not valid."""
-        cover = self.covers(predictor, valid)
+    def residual(
+        self, predictor: FloatArray, target: FloatArray, valid: BoolArray, cover: NDArray[np.intp] | None = None
+    ) -> FloatArray:
+        """Return target minus prediction (band, row, col); 0 where not valid. `cover` saves finding the covers again."""
+        cover = self.covers(predictor, valid) if cover is None else cover
         out = np.zeros_like(target)
         for k, table in enumerate(self.coefficients):
             here = valid & (cover == k)
@@ -72,7 +74,13 @@ def _cluster_centres(samples: NDArray[np.float32], count: int) -> NDArray[np.flo
 
 
 def fit_chronochrome(
-    predictor: FloatArray, target: FloatArray, valid: BoolArray, *, clusters: int = CLUSTERS
+    predictor: FloatArray,
+    target: FloatArray,
+    valid: BoolArray,
+    *,
+    clusters: int = CLUSTERS,
+    like: Chronochrome | None = None,
+    samples: int = SAMPLES,
 ) -> Chronochrome:
     """Fit the prediction of one date from another.
 
@@ -84,30 +92,40 @@ def fit_chronochrome(
         (row, col), True = usable on both.
     clusters
         Kinds of ground cover, found in the predictor.
+    like
+        A fit of the same predictor, whose covers are taken over.
+    samples
+        Pixels used per regression.
 
     Returns
     -------
     Chronochrome
     """
+    like = like or _find_covers(predictor, valid, clusters)
     known = predictor[:, valid].T.astype(np.float64)
     wanted = target[:, valid].T.astype(np.float64)
+    cover = like.covers(predictor, valid)[valid]
+    everything = robust.thin(len(known), samples)
+    whole = robust.affine_regression(known[everything], wanted[everything])
+    tables = [whole] * len(like.clusters)
+    for k in range(len(tables)):
+        mine = np.flatnonzero(cover == k)
+        if len(mine) >= SMALLEST_CLUSTER:
+            chosen = mine[robust.thin(len(mine), samples)]
+            tables[k] = robust.affine_regression(known[chosen], wanted[chosen])
+    return replace(like, coefficients=np.stack(tables))
+
+
+def _find_covers(predictor: FloatArray, valid: BoolArray, clusters: int) -> Chronochrome:
+    """Return a model that knows the predictor's covers, and no regression yet."""
+    known = predictor[:, valid].T.astype(np.float64)
     centre, spread = known.mean(0), known.std(0) + 1e-6
     smooth = _scaled(box_mean(predictor, valid, 3), centre, spread)[:, valid].T
     few = smooth[robust.thin(len(smooth), SAMPLES)]
     centres = _cluster_centres(np.ascontiguousarray(few), max(1, min(clusters, len(few) // SMALLEST_CLUSTER)))
-    model = Chronochrome(
+    return Chronochrome(
         centre=centre,
         spread=spread,
         clusters=centres,
         coefficients=np.zeros((len(centres), len(centre) + 1, len(centre))),
     )
-    cover = model.covers(predictor, valid)[valid]
-    everything = robust.thin(len(known), SAMPLES)
-    whole = robust.affine_regression(known[everything], wanted[everything])
-    tables = [whole] * len(centres)
-    for k in range(len(centres)):
-        mine = np.flatnonzero(cover == k)
-        if len(mine) >= SMALLEST_CLUSTER:
-            chosen = mine[robust.thin(len(mine), SAMPLES)]
-            tables[k] = robust.affine_regression(known[chosen], wanted[chosen])
-    return Chronochrome(centre=centre, spread=spread, clusters=centres, coefficients=np.stack(tables))

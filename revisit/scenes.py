@@ -103,7 +103,7 @@ def _with_bands(raster: Raster, bands: tuple[str, ...]) -> Raster:
     return replace(raster, data=raster.data[keep], bands=bands)
 
 
-def _offset(scene: Scene, bands: tuple[str, ...]) -> float | Mapping[str, float] | None:
+def applied_offset(scene: Scene, bands: tuple[str, ...]) -> float | Mapping[str, float] | None:
     """Return the offset that was applied: one number, or by band where the bands differ."""
     offsets = {band: scene.assets[band].offset for band in bands}
     values = set(offsets.values())
@@ -116,7 +116,7 @@ def _record(scene: Scene, role: str, reader: Reader) -> SceneRecord:
     return SceneRecord(
         scene=scene,
         role=role,
-        offset=_offset(scene, raster.bands),
+        offset=applied_offset(scene, raster.bands),
         sha256=raster.sha256,
         valid_share=reader.share(scene),
     )

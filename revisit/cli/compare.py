@@ -23,6 +23,13 @@ After = Annotated[str | None, typer.Option(help="Day of the later scene.", show_
 Sensor = Annotated[str | None, typer.Option(help="auto or s2.", show_default="auto")]
 From = Annotated[str | None, typer.Option("--source", help="folder:PATH, or demo.", show_default=False)]
 Within = Annotated[int | None, typer.Option(help="Days that a scene may lie from its day.", show_default="10")]
+Baseline = Annotated[
+    int | None,
+    typer.Option(
+        help="Most earlier dates from which the noise of unchanged ground is learned; 0 compares two dates alone.",
+        show_default="20",
+    ),
+]
 Alarms = Annotated[
     float | None,
     typer.Option(
@@ -96,6 +103,7 @@ def compare(  # noqa: PLR0913, PLR0917 - the command line's options, one a param
     sensor: Sensor = None,
     source: From = None,
     within: Within = None,
+    baseline: Baseline = None,
     false_alarms: Alarms = None,
     recipe: RecipeFile = None,
     fail_on_change: FailOnChange = False,
@@ -115,6 +123,7 @@ def compare(  # noqa: PLR0913, PLR0917 - the command line's options, one a param
         "sensor": sensor,
         "source": source,
         "within_days": within,
+        "baseline": baseline,
         "false_alarms_per_km2": false_alarms,
     }
     result, folder = run_and_write(make_recipe(recipe, options), out)
