@@ -23,7 +23,7 @@ NO_SOURCE = "not stated"
 
 _SLACK = 1e-6
 """Degrees, about 0.1 m: what rounding may put outside."""
-_RIM = 0.02
+_RIM = 0.05
 """Share of a zone that may lie outside its area, and is cut."""
 
 

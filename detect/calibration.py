@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import pdtr, pdtrc
 
-from detect.change import Change, ChangedObject, ScaleChange
+from detect.change import ChangedObject
 from detect.errors import DetectError
 from detect.filters import BoolArray, FloatArray
-from detect.significance import FEWEST_PEAKS, local_maxima, odd_pixels, own_threshold
+from detect.significance import FEWEST_PEAKS, local_maxima, odd_pixels, tail_threshold
 
 PLACE_KM2 = 0.01
 """The ground that one p-value speaks of."""
@@ -112,7 +112,7 @@ def fit_tail(peaks: NDArray[np.float64], km2: float) -> NullTail:
 
 
 def _fit_pareto(excess: NDArray[np.float64]) -> tuple[float, float]:
-    """Return scale and shape of the generalised Pareto distribution by maximum likelihood, the shape within its limits."""
+    """Return scale and shape of the generalised Pareto distribution by maximum likelihood, the shape in its limits."""
     mean = float(excess.mean())
 
     def cost(parameters: NDArray[np.float64]) -> float:
@@ -185,16 +185,16 @@ def busy_places(maps: Sequence[FloatArray], ground: BoolArray, *, gsd: float, sp
     TooFewMaximaError
         Where the ground is too small.
     """
-    limits = [
-        own_threshold(one, ground & ~np.isnan(one), gsd=gsd, spacing_m=spacing_m, per_km2=BUSY_RATE, floor=0.0)
-        for one in maps
-    ]
-    limit = float(np.median(limits))
+    seen = [ground & ~np.isnan(one) for one in maps]
+    size = odd_pixels(spacing_m, gsd)
+    peaks = [one[local_maxima(one, here, size)] for one, here in zip(maps, seen, strict=True)]
+    # All pairs together: one alone may show too few maxima, and its own changes.
+    km2 = float(sum(int(here.sum()) for here in seen)) * (gsd / 1000) ** 2
+    limit = tail_threshold(np.concatenate([*peaks, np.empty(0, np.float32)]), km2=km2, per_km2=BUSY_RATE)
     share = np.zeros(ground.shape, np.float32)
     for one in maps:
         share += cv2.dilate((np.nan_to_num(one) > limit).astype(np.uint8), np.ones((5, 5), np.uint8))
     busy = (share > BUSY_SHARE * len(maps)).astype(np.uint8)
-    size = odd_pixels(spacing_m, gsd)
     return np.asarray(cv2.dilate(busy, np.ones((size, size), np.uint8)) > 0)
 
 
@@ -248,21 +248,12 @@ def is_calibrated(nulls: Nulls, *, per_km2: float) -> bool:
     return not (too_many or too_few)
 
 
-def with_chances(objects: Sequence[ChangedObject], change: Change, searched_km2: float) -> tuple[ChangedObject, ...]:
-    """Return the objects with their p-value and the number of such flags that chance would give in the searched ground.
+def with_chances(objects: Sequence[ChangedObject], searched_km2: float) -> tuple[ChangedObject, ...]:
+    """Return the objects with the number of such flags that chance would give in the searched ground.
 
-    Unchanged where the change is not calibrated.
+    Unchanged where they have no p-value: the change is not calibrated.
     """
-    if not change.calibrated:
-        return tuple(objects)
     return tuple(
-        _with_chance(item, change.objects if item.scale == "object" else change.areas, searched_km2) for item in objects
+        item if item.p_value is None else replace(item, false_alarms=item.p_value * searched_km2 / PLACE_KM2)
+        for item in objects
     )
-
-
-def _with_chance(item: ChangedObject, scale: ScaleChange, searched_km2: float) -> ChangedObject:
-    chances = scale.p_value[item.rows, item.cols]
-    if np.isnan(chances).all():
-        return item
-    chance = float(np.nanmin(chances))
-    return replace(item, p_value=chance, false_alarms=chance * searched_km2 / PLACE_KM2)

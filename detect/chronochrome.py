@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from detect import robust
 from detect.filters import BoolArray, FloatArray, box_mean
 
+FloatMatrix = NDArray[np.float64]
+
 CLUSTERS = 10
 SAMPLES = 40_000
 """Pixels used per fit, taken at a fixed stride: more do not change the coefficients."""
@@ -33,7 +35,11 @@ class Chronochrome:
     clusters: NDArray[np.float32]
     """(cluster, band) centres in scaled units."""
     coefficients: NDArray[np.float64]
-    """(cluster, band + 1, band): prediction = [bands, 1] @ coefficients."""
+    """(cluster, band + 1, band): prediction = [bands, 1] @ coefficients, by plain regression: what to expect of the
+    target at a pixel, given the predictor with its noise."""
+    light: NDArray[np.float64]
+    """(cluster, band + 1, band) the same by structural regression: how the light changed. Only this explains fine
+    structure that stayed, such as a parked aircraft on pavement whose own texture is no stronger than the noise."""
 
     def covers(self, predictor: FloatArray, valid: BoolArray) -> NDArray[np.intp]:
         """Return the cluster (row, col) of each pixel, from its 3 x 3 mean."""
@@ -47,12 +53,28 @@ class Chronochrome:
         return best
 
     def residual(
-        self, predictor: FloatArray, target: FloatArray, valid: BoolArray, cover: NDArray[np.intp] | None = None
+        self,
+        predictor: FloatArray,
+        target: FloatArray,
+        valid: BoolArray,
+        *,
+        fine: bool = False,
+        cover: NDArray[np.intp] | None = None,
     ) -> FloatArray:
-        """Return target minus prediction (band, row, col); 0 where not valid. `cover` saves finding the covers again."""
+        """Return target minus prediction (band, row, col); 0 where not valid.
+
+        Parameters
+        ----------
+        predictor, target, valid
+            As for `fit_chronochrome`.
+        fine
+            True: by `light`, for what is smaller than its kind of cover; else by `coefficients`.
+        cover
+            What `covers` says of the predictor, where that is known already.
+        """
         cover = self.covers(predictor, valid) if cover is None else cover
         out = np.zeros_like(target)
-        for k, table in enumerate(self.coefficients):
+        for k, table in enumerate(self.light if fine else self.coefficients):
             here = valid & (cover == k)
             design = np.column_stack([predictor[:, here].T, np.ones(int(here.sum()))])
             out[:, here] = target[:, here] - (design @ table).T
@@ -73,6 +95,32 @@ def _cluster_centres(samples: NDArray[np.float32], count: int) -> NDArray[np.flo
     return np.asarray(centres, dtype=np.float32)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Lines:
+    """Regressions of the whole image, from which those of its kinds of cover start."""
+
+    plain: FloatMatrix
+    light: FloatMatrix
+    noise: NDArray[np.float64]
+    """(band,) variance of the predictor that is not shared with the target: half of what the line leaves."""
+
+
+def _noise(known: FloatMatrix, wanted: FloatMatrix, slopes: FloatMatrix) -> NDArray[np.float64]:
+    """Return the variance (band,) of the predictor's share of what slopes leave, both dates being alike noisy."""
+    own = np.maximum(np.abs(np.diag(slopes)), 0.2)  # a band that hardly follows itself tells no noise of the predictor
+    return np.asarray((robust.spread(wanted - known @ slopes) / own) ** 2 / 2 + 1e-10)
+
+
+def _whole_lines(known: FloatMatrix, wanted: FloatMatrix) -> _Lines:
+    """Return the regressions over all samples (n, band)."""
+    # The ratio of the bands' ranges needs no regression, and so no pixel-wise agreement, to be roughly right.
+    ranges = [np.subtract(*np.quantile(samples, (0.98, 0.02), axis=0)) for samples in (wanted, known)]
+    gains = np.diag(ranges[0] / np.maximum(ranges[1], 1e-6))
+    light = robust.structural_regression(known, wanted, slopes=gains, noise=_noise(known, wanted, gains))
+    plain = robust.affine_regression(known, wanted)
+    return _Lines(plain=plain, light=light, noise=_noise(known, wanted, light[:-1]))
+
+
 def fit_chronochrome(
     predictor: FloatArray,
     target: FloatArray,
@@ -81,6 +129,7 @@ def fit_chronochrome(
     clusters: int = CLUSTERS,
     like: Chronochrome | None = None,
     samples: int = SAMPLES,
+    noisy: bool = True,
 ) -> Chronochrome:
     """Fit the prediction of one date from another.
 
@@ -96,6 +145,8 @@ def fit_chronochrome(
         A fit of the same predictor, whose covers are taken over.
     samples
         Pixels used per regression.
+    noisy
+        False: the predictor is the median of so many dates that plain regression finds how the light changed.
 
     Returns
     -------
@@ -106,14 +157,18 @@ def fit_chronochrome(
     wanted = target[:, valid].T.astype(np.float64)
     cover = like.covers(predictor, valid)[valid]
     everything = robust.thin(len(known), samples)
-    whole = robust.affine_regression(known[everything], wanted[everything])
-    tables = [whole] * len(like.clusters)
-    for k in range(len(tables)):
+    whole = _whole_lines(known[everything], wanted[everything])
+    plain, light = [whole.plain] * len(like.clusters), [whole.light] * len(like.clusters)
+    for k in range(len(plain)):
         mine = np.flatnonzero(cover == k)
         if len(mine) >= SMALLEST_CLUSTER:
             chosen = mine[robust.thin(len(mine), samples)]
-            tables[k] = robust.affine_regression(known[chosen], wanted[chosen])
-    return replace(like, coefficients=np.stack(tables))
+            here, there = known[chosen], wanted[chosen]
+            # From the whole image's line: a new roof may be half of its kind of cover, and must not become the rule.
+            plain[k] = robust.affine_regression(here, there, start=whole.plain)
+            if noisy:
+                light[k] = robust.structural_regression(here, there, slopes=whole.light[:-1], noise=whole.noise)
+    return replace(like, coefficients=np.stack(plain), light=np.stack(light if noisy else plain))
 
 
 def _find_covers(predictor: FloatArray, valid: BoolArray, clusters: int) -> Chronochrome:
@@ -123,9 +178,5 @@ def _find_covers(predictor: FloatArray, valid: BoolArray, clusters: int) -> Chro
     smooth = _scaled(box_mean(predictor, valid, 3), centre, spread)[:, valid].T
     few = smooth[robust.thin(len(smooth), SAMPLES)]
     centres = _cluster_centres(np.ascontiguousarray(few), max(1, min(clusters, len(few) // SMALLEST_CLUSTER)))
-    return Chronochrome(
-        centre=centre,
-        spread=spread,
-        clusters=centres,
-        coefficients=np.zeros((len(centres), len(centre) + 1, len(centre))),
-    )
+    blank = np.zeros((len(centres), len(centre) + 1, len(centre)))
+    return Chronochrome(centre=centre, spread=spread, clusters=centres, coefficients=blank, light=blank)

@@ -23,9 +23,13 @@ BODY_FLOOR = 2.5
 RING_M = (150.0, 310.0)
 """Inner and outer side of the square ring that an object's contrast is held against."""
 AREA_SHARE = 0.7
-"""Share of the threshold down to which a pixel belongs to a changed area."""
+"""Share of the threshold down to which a pixel may belong to a changed area."""
+EDGE_SHARE = 0.5
+"""Share of the strongest statistic near by down to which it does: the blurred edge of an area stands at half height."""
 LARGEST_OBJECT_M = 130.0
 """An area no longer than this, with object flags in it, is those objects once more."""
+ROW_REACH_M = 40.0
+"""How far from its objects the area of a row of objects reaches: the half height of its blur, and a pixel."""
 MOSTLY = 0.5
 
 
@@ -52,7 +56,7 @@ class _Layer:
     blur_px: float
     """Standard deviation of the blur through which an object's edge is seen."""
     share: float
-    """Share of the peak (or of the threshold) down to which a pixel belongs to it."""
+    """Share of the peak down to which a pixel belongs to it."""
 
     @property
     def ratio(self) -> FloatArray:
@@ -66,13 +70,13 @@ Pixels = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 def _contrast(pair: Pair, model: PairModel) -> _Contrast:
     """Return the symmetric residual of the pair against the ring around each pixel."""
-    forward = model.forward.expected.residual(pair.before, pair.after, pair.valid)
-    backward = model.backward.expected.residual(pair.after, pair.before, pair.valid)
+    forward = model.forward.expected.residual(pair.before, pair.after, pair.valid, fine=True)
+    backward = model.backward.expected.residual(pair.after, pair.before, pair.valid, fine=True)
     difference = np.asarray((forward - backward) / 2, dtype=np.float32)
     outer, inner = odd_pixels(RING_M[1], pair.gsd), odd_pixels(RING_M[0], pair.gsd)
     around = ring_mean(difference, pair.valid, outer=outer, inner=inner)
     local = np.where(pair.valid, difference - around, np.float32(0))
-    covariance = (model.forward.area_covariance + model.backward.area_covariance) / 2
+    covariance = (model.forward.light_covariance + model.backward.light_covariance) / 2
     root = np.linalg.inv(np.linalg.cholesky(covariance)).astype(np.float32)
     white = np.tensordot(root, local, axes=1)
     return _Contrast(bands=local, amplitude=np.sqrt((white**2).mean(0)))
@@ -110,6 +114,7 @@ def _measured(layer: _Layer, pixels: Pixels, at: tuple[int, int]) -> ChangedObje
     # The pixels of a point blurred by s, seen down to a share q, have the variance s^2 ln(1/q) / 2 along each axis.
     form = _shape(pixels, layer.gsd, layer.blur_px**2 * np.log(1 / layer.share) / 2)
     values = layer.contrast.bands[(slice(None), *pixels)].mean(axis=0)
+    chance = float(layer.change.p_value[at])
     return ChangedObject(
         scale=layer.change.scale,
         change=_sign(layer.change, pixels),
@@ -122,6 +127,7 @@ def _measured(layer: _Layer, pixels: Pixels, at: tuple[int, int]) -> ChangedObje
         orientation_deg=form.orientation_deg,
         area_m2=len(pixels[0]) * layer.gsd**2,
         contrast=float(values[int(np.argmax(np.abs(values)))] if objects else values.mean()),
+        p_value=None if np.isnan(chance) else chance,
     )
 
 
@@ -153,7 +159,9 @@ def _areas(layer: _Layer) -> list[ChangedObject]:
     """Return the connected areas that reach the threshold on searched ground, strongest first."""
     ratio = layer.ratio
     seeds = np.where(np.isnan(layer.change.threshold), np.float32(0), ratio)
-    parts, count = ndimage.label(ratio >= AREA_SHARE, structure=np.ones((3, 3)))
+    side = 2 * round(2 * layer.blur_px) + 1
+    near_by = cv2.dilate(ratio, np.ones((side, side), np.uint8))
+    parts, count = ndimage.label(ratio >= np.maximum(AREA_SHARE, EDGE_SHARE * near_by), structure=np.ones((3, 3)))
     labels = np.arange(1, count + 1)
     best = np.asarray(ndimage.maximum(seeds, parts, index=labels)).reshape(-1)
     places = ndimage.maximum_position(seeds, parts, index=labels)
@@ -201,18 +209,32 @@ def _overlap(inner: ChangedObject, outer: BoolArray) -> float:
     return float(outer[inner.rows, inner.cols].mean())
 
 
+def _is_row(area: ChangedObject, inside: list[ChangedObject], shape: tuple[int, ...], gsd: float) -> bool:
+    """Return whether an area is but a row of objects: each is the stronger evidence, and hardly any of it is beyond."""
+    if any(item.strength <= area.strength for item in inside):
+        return False
+    bodies = np.zeros(shape, np.uint8)
+    for item in inside:
+        bodies[item.rows, item.cols] = 1
+    side = odd_pixels(2 * ROW_REACH_M, gsd)
+    return _overlap(area, cv2.dilate(bodies, np.ones((side, side), np.uint8)) > 0) >= 0.9
+
+
 def _without_repeats(
-    objects: list[ChangedObject], areas: list[ChangedObject], shape: tuple[int, ...]
+    objects: list[ChangedObject], areas: list[ChangedObject], shape: tuple[int, ...], gsd: float
 ) -> list[ChangedObject]:
-    """Return both scales with each change once: small areas give way to their objects, large ones take theirs in."""
+    """Return both scales with each change once.
+
+    Small areas and rows of objects give way to their objects; other areas take theirs in.
+    """
     kept_objects, kept_areas = list(objects), []
     for area in areas:
         ground = _mask((area.rows, area.cols), shape).astype(bool)
         inside = [item for item in kept_objects if _overlap(item, ground) >= MOSTLY]
-        if inside and area.length_m <= LARGEST_OBJECT_M:
+        if inside and (area.length_m <= LARGEST_OBJECT_M or _is_row(area, inside, shape, gsd)):
             continue
         kept_objects = [item for item in kept_objects if all(item is not i for i in inside)]
-        note = (f"holds {len(inside)} object-sized changes",) if inside else ()
+        note = (f"holds {len(inside)} object-sized change{'s' * (len(inside) > 1)}",) if inside else ()
         kept_areas.append(replace(area, notes=(*area.notes, *note)))
     return kept_objects + kept_areas
 
@@ -246,8 +268,8 @@ def find_objects(
         )
         for scale, blur_px, share in (
             (change.objects, psf_px, BODY_SHARE),
-            (change.areas, area_blur_m / pair.gsd, AREA_SHARE),
+            (change.areas, area_blur_m / pair.gsd, EDGE_SHARE),
         )
     )
-    merged = _without_repeats(_objects(objects), _areas(areas), pair.valid.shape)
+    merged = _without_repeats(_objects(objects), _areas(areas), pair.valid.shape, pair.gsd)
     return tuple(sorted(merged, key=lambda item: -item.strength))

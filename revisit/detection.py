@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aoi import Grid
+from detect.calibrated import detect_series
 from detect.calibration import with_chances
 from detect.change import Change, ChangedObject, ScaleChange
 from detect.detectability import StatisticsOf, Window
@@ -16,7 +18,8 @@ from detect.filters import BoolArray, FloatArray
 from detect.objects import find_objects
 from detect.optical import Pair as DatePair
 from detect.optical import PairModel, detect_pair, fit_pair
-from detect.temporal import MIN_DATES, Series, SeriesModel, detect_series, fit_series, series_statistics
+from detect.series import MIN_DATES, Series
+from detect.temporal import SeriesModel, fit_series, series_statistics
 from imagery.coregister import Aligned
 from imagery.scene import Scene
 from revisit.baseline import Baseline
@@ -68,7 +71,12 @@ def _crop_change(change: Change, core: tuple[slice, slice]) -> Change:
 def _part(model: SeriesModel, window: Window) -> SeriesModel:
     """Return what was fitted to a window of the frame."""
     whole = (slice(None), *window)
-    usual = replace(model.usual, state=model.usual.state[whole], variance=model.usual.variance[whole])
+    usual = replace(
+        model.usual,
+        state=model.usual.state[whole],
+        variance=model.usual.variance[whole],
+        in_use=model.usual.in_use[window],
+    )
     return replace(
         model,
         reference=model.reference[whole],
@@ -104,15 +112,30 @@ class _Compared:
     obstacle: str | None = None
 
 
-def _alone(pair: DatePair, model: PairModel, *, strata: NDArray[np.uint8], rate: float) -> _Compared:
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What is to be compared, on the padded frame."""
+
+    pair: DatePair
+    model: PairModel
+    bands: Sequence[str]
+    strata: NDArray[np.uint8]
+    near_buildings: BoolArray
+    rate: float
+
+
+def _alone(asked: _Asked, obstacle: str | None = None) -> _Compared:
     """Return the change of two dates that are judged by themselves."""
-    change = detect_pair(pair, strata, false_alarms_per_km2=rate, model=model)
-    return _Compared(change=change, statistics_of=pair_statistics(pair, model))
+    change = detect_pair(asked.pair, asked.strata, false_alarms_per_km2=asked.rate, model=asked.model)
+    return _Compared(change=change, statistics_of=pair_statistics(asked.pair, asked.model), obstacle=obstacle)
 
 
-def _against(
-    baseline: Baseline, pair: DatePair, model: PairModel, *, strata: NDArray[np.uint8], rate: float
-) -> _Compared:
+def _red_nir(bands: Sequence[str]) -> tuple[int, int] | None:
+    """Return the places of the red and the near-infrared band; None where one is missing."""
+    return (bands.index("B04"), bands.index("B08")) if {"B04", "B08"} <= set(bands) else None
+
+
+def _against(baseline: Baseline, asked: _Asked) -> _Compared:
     """Return the change of two dates that are held against a baseline.
 
     Raises
@@ -120,6 +143,7 @@ def _against(
     DetectError
         Where the baseline does not tell what is usual on so little ground.
     """
+    pair = asked.pair
     series = Series(
         before=pair.before,
         after=pair.after,
@@ -127,23 +151,25 @@ def _against(
         valid=pair.valid,
         baseline_valid=baseline.valid,
         gsd=pair.gsd,
+        red_nir=_red_nir(asked.bands),
+        near_buildings=asked.near_buildings,
     )
     fitted = fit_series(series)
-    change = detect_series(series, strata, false_alarms_per_km2=rate, model=fitted, pair=pair, pair_model=model)
+    change = detect_series(
+        series, asked.strata, false_alarms_per_km2=asked.rate, model=fitted, pair=pair, pair_model=asked.model
+    )
     sound = change if change.calibrated else _without_chances(change)
     return _Compared(change=sound, statistics_of=series_statistics_of(pair.valid, fitted))
 
 
-def _compared(
-    pair: DatePair, model: PairModel, baseline: Baseline, *, strata: NDArray[np.uint8], rate: float
-) -> _Compared:
+def _compared(baseline: Baseline, asked: _Asked) -> _Compared:
     """Return the change of a pair, by the baseline where that can be had."""
     if len(baseline.dates) < MIN_DATES:
-        return _alone(pair, model, strata=strata, rate=rate)
+        return _alone(asked)
     try:
-        return _against(baseline, pair, model, strata=strata, rate=rate)
+        return _against(baseline, asked)
     except DetectError as error:
-        return replace(_alone(pair, model, strata=strata, rate=rate), obstacle=str(error))
+        return _alone(asked, obstacle=str(error))
 
 
 def _searched_km2(strata: NDArray[np.uint8], valid: BoolArray, gsd: float) -> float:
@@ -179,11 +205,18 @@ def find_changes(
         gsd=ground.grid.gsd,
         shift_error_px=aligned.alignment.residual_px,
     )
-    model, strata = fit_pair(pair), np.pad(ground.strata, margin)
-    compared = _compared(pair, model, baseline, strata=strata, rate=rate)
+    asked = _Asked(
+        pair=pair,
+        model=fit_pair(pair),
+        bands=before.bands,
+        strata=np.pad(ground.strata, margin),
+        near_buildings=np.pad(ground.near_buildings, margin),
+        rate=rate,
+    )
+    compared = _compared(baseline, asked)
     change = compared.change
-    objects = find_objects(change, pair, model)
-    objects = with_chances(objects, change, _searched_km2(strata, change.valid, pair.gsd))
+    objects = find_objects(change, pair, asked.model)
+    objects = with_chances(objects, _searched_km2(asked.strata, change.valid, pair.gsd))
     named = name_candidates(objects, ground, before, after, scenes=scenes)
     return Detected(
         change=_crop_change(change, _core(ground.grid, margin)),

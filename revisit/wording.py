@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
-from detect.temporal import MIN_DATES
+from detect.series import MIN_DATES
 from revisit.flags import SIMULATED as SIMULATED_NOTE
 from revisit.ground import outline_note
 from revisit.result import AlignmentRecord, Flag, Result

@@ -30,10 +30,13 @@ def test_an_affine_change_of_each_cover_leaves_nothing() -> None:
     offsets = 0.02 * rng.standard_normal((4, 4))
     after = np.einsum("rcij,jrc->irc", gains[kind], before) + offsets[kind].transpose(2, 0, 1)
     after = after.astype(np.float32)
-    left = fit_chronochrome(before, after, EVERYWHERE).residual(before, after, EVERYWHERE)
+    model = fit_chronochrome(before, after, EVERYWHERE)
     inside = np.ones(SIZE, np.bool_)
     inside[[31, 32, 63, 64, 95, 96]] = False  # where stripes meet, the 3 x 3 mean belongs to no cover
-    assert np.sqrt((left[:, inside] ** 2).mean()) < 2e-4
+    plain, fine = (model.residual(before, after, EVERYWHERE, fine=fine)[:, inside] for fine in (False, True))
+    assert np.sqrt((plain**2).mean()) < 2e-4
+    # Structural regression trusts slopes less that differ from cover to cover.
+    assert np.sqrt((fine**2).mean()) < 3e-3
     assert np.sqrt(((after - before) ** 2).mean()) > 0.02
 
 
@@ -81,3 +84,15 @@ def test_few_pixels_get_fewer_kinds_of_cover() -> None:
     image = look(fields(3, SIZE), View(noise=0.002))[:, :25, :40]
     model = fit_chronochrome(image, image, np.ones((25, 40), np.bool_))
     assert len(model.clusters) == 2  # 1000 pixels, 400 at least to each
+
+
+def test_what_stands_out_and_stayed_is_explained_by_the_change_of_light() -> None:
+    rng = np.random.default_rng(7)
+    ground = np.full((4, SIZE, SIZE), 0.2) + 0.002 * rng.standard_normal((4, SIZE, SIZE))
+    ground[:, 60:63, 60:63] += 0.15
+    before = noisy(ground.astype(np.float32), 0.004, 1)
+    after = 1.1 * noisy(ground.astype(np.float32), 0.004, 2)
+    model = fit_chronochrome(before, after, EVERYWHERE)
+    plain, fine = (model.residual(before, after, EVERYWHERE, fine=fine)[:, 60:63, 60:63] for fine in (False, True))
+    assert np.abs(fine).mean() < 0.01
+    assert np.abs(plain).mean() > 0.05

@@ -111,3 +111,45 @@ def test_thinning_keeps_at_most_what_is_asked_and_at_least_half_of_it(count: int
     kept = len(range(count)[robust.thin(count, most)])
     assert kept <= most
     assert kept >= min(count, most) / 2
+
+
+def texture(size: float, noise: float) -> tuple[FloatMatrix, FloatMatrix]:
+    """Return two noisy looks at a texture of which the later one shows 1.2 times as much, in the first of two bands."""
+    rng = np.random.default_rng(6)
+    truth = size * rng.standard_normal((20_000, 2))
+    later = truth * (1.2, 0.9) + (0.1, 0.2)
+    return tuple(x + noise * rng.standard_normal(truth.shape) for x in (truth, later))  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("size", [0.001, 0.01, 0.1])
+def test_structural_regression_is_not_flattened_by_the_noise_of_the_predictor(size: float) -> None:
+    predictor, target = texture(size, 0.01)
+    noise = np.full(2, 0.01**2)
+    found = robust.structural_regression(predictor, target, slopes=np.diag([1.2, 0.9]), noise=noise)
+    np.testing.assert_allclose(found, [[1.2, 0], [0, 0.9], [0.1, 0.2]], atol=0.03)
+    plain = robust.affine_regression(predictor, target)
+    assert plain[0, 0] == pytest.approx(1.2 * size**2 / (size**2 + 0.01**2), abs=0.03)
+
+
+def test_structural_regression_learns_slopes_where_there_is_texture_and_keeps_the_given_ones_where_there_is_none() -> (
+    None
+):
+    noise = np.full(2, 0.01**2)
+    strong, weak = (
+        robust.structural_regression(*texture(size, 0.01), slopes=np.eye(2), noise=noise) for size in (0.3, 0.001)
+    )
+    np.testing.assert_allclose(strong[:2], np.diag([1.2, 0.9]), atol=0.01)
+    np.testing.assert_allclose(weak[:2], np.eye(2), atol=0.03)
+
+
+def test_a_minority_that_changed_does_not_bend_structural_regression() -> None:
+    predictor, target = texture(0.1, 0.01)
+    target[:6000] += 0.5 + 2 * predictor[:6000]
+    found = robust.structural_regression(predictor, target, slopes=np.diag([1.2, 0.9]), noise=np.full(2, 1e-4))
+    np.testing.assert_allclose(found, [[1.2, 0], [0, 0.9], [0.1, 0.2]], atol=0.03)
+
+
+def test_spread_is_the_standard_deviation_of_the_bulk() -> None:
+    samples = 3 * np.random.default_rng(1).standard_normal((20_000, 1)) + 7
+    samples[:1000] = 1e6
+    assert robust.spread(samples)[0] == pytest.approx(3, rel=0.08)

@@ -8,11 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
+from detect.calibrated import detect_series
 from detect.errors import DetectError
 from detect.filters import FloatArray
 from detect.objects import find_objects
 from detect.optical import Pair, fit_pair
-from detect.temporal import Series, detect_series, fit_series, series_statistics
+from detect.series import Series
+from detect.temporal import fit_series, series_statistics
 
 SIZE, DATES = 150, 12
 STAND = (70, 80)

@@ -8,12 +8,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detect.forward import Optics, Pose, Sunlight, render
+from detect.targets import object_class
+
 FINE = 8
 """Cells across a pixel: shifts are known in eighths."""
 MARGIN = 10
 """Pixels of ground beyond the image on each side."""
 PSF_PX = 0.53
 BANDS = 4
+
+NAMES = ("B02", "B03", "B04", "B08")
+OPTICS = Optics(gsd_m=10.0, psf_sigma_m=(5.2, 5.1, 5.4, 5.2))
+SUN = Sunlight(elevation_deg=35.0, azimuth_deg=160.0, shadow_share=(0.35, 0.3, 0.25, 0.2))
 
 FloatArray = NDArray[np.float32]
 
@@ -74,3 +81,53 @@ def periodic(seed: int, size: int, shift: tuple[float, float] = (0.0, 0.0)) -> F
     scale = 0.03 / np.fft.irfft2(spectrum, s=(size, size)).std()
     phase = np.exp(2j * np.pi * (rows * shift[0] + cols * shift[1]))
     return np.asarray(0.2 + scale * np.fft.irfft2(spectrum * phase, s=(size, size)), dtype=np.float32)
+
+
+def pavement(seed: int, size: int) -> FloatArray:
+    """Return soft-textured pavement (band, row, col): stains of 5 % and some 30 m."""
+    white = np.random.default_rng([seed, 3]).standard_normal((size, size))
+    stains = 1 + 0.05 * cv2.GaussianBlur(white, (0, 0), 3)
+    return np.asarray(np.array([0.18, 0.20, 0.22, 0.26])[:, None, None] * stains, dtype=np.float32)
+
+
+def apron(seed: int, size: int) -> FloatArray:
+    """Return pavement with fields along its northern edge, a quarter of the image."""
+    image = pavement(seed, size)
+    image[:, : size // 4] = look(fields(seed, size), View())[:, : size // 4]
+    return image
+
+
+def two_dates(
+    before: FloatArray, after: FloatArray, *, noise: float = 0.004, seed: int = 0
+) -> tuple[FloatArray, FloatArray]:
+    """Return two noisy dates of two states of the ground, the later one under another light."""
+    gain = np.array([0.96, 1.02, 1.03, 0.94], np.float32)[: len(after), None, None]
+    return noisy(before, noise, 2 * seed + 100), noisy(gain * after + np.float32(0.01), noise, 2 * seed + 101)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parked:
+    """An object of the catalogue on the ground."""
+
+    name: str
+    place: tuple[int, int] = (100, 80)
+    """(row, col)."""
+    heading_deg: float = 10.0
+    level: float = 1.0
+    """Of its reflectance, 0 darkest, 1 lightest."""
+
+
+def with_object(ground: FloatArray, parked: Parked) -> FloatArray:
+    """Return an image of the ground with an object and its shadow on it."""
+    model, (row, col) = object_class(parked.name), parked.place
+    chip = render(
+        model,
+        Pose(heading_deg=parked.heading_deg, offset_m=(2.0, -3.0)),
+        optics=OPTICS,
+        background=ground[:, row, col],
+        reflectance=model.reflectance(NAMES, parked.level),
+        sunlight=SUN,
+    )
+    reach, image = chip.shape[1] // 2, ground.copy()
+    image[:, row - reach : row + reach + 1, col - reach : col + reach + 1] += chip
+    return image
