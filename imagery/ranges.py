@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -147,11 +147,11 @@ def _identity(response: Response) -> Identity:
     return Identity(_told_range(response)[2], response.headers.get("etag"), response.headers.get("last-modified"))
 
 
-def in_parallel(action: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
-    """Yield what `action` returns for each item, in order; after a failure nothing more is begun."""
+def in_parallel(action: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """Return what `action` returns for each item, in order; after a failure nothing more is begun."""
     with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
         futures = [pool.submit(action, item) for item in items]
         try:
-            yield from (future.result() for future in futures)
+            return [future.result() for future in futures]
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

@@ -88,7 +88,7 @@ def windows(client: Sender, requests: Sequence[Request], grid: Grid, *, folder: 
     ImageryError
         As `window`, for the first file that fails; what was fetched of the others is kept.
     """
-    return list(in_parallel(lambda request: window(client, request, grid, folder=folder), requests))
+    return in_parallel(lambda request: window(client, request, grid, folder=folder), requests)
 
 
 def coarsest(client: Sender, request: Request, *, folder: Path) -> Path:

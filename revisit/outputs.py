@@ -26,6 +26,9 @@ from revisit.overlay import write_pictures
 from revisit.plain import iso_time, write_json
 from revisit.report import write_report
 from revisit.result import Result
+from revisit.seen import NAME as DETECTABILITY
+from revisit.seen import detectability_table
+from revisit.wording import why_uncalibrated
 
 MANIFEST = "run.json"
 CHANGE_BANDS = ("object_statistic", "object_p", "area_statistic", "area_p", "direction", "valid")
@@ -78,7 +81,9 @@ def _tags(result: Result, raster: Raster | None = None) -> dict[str, str]:
 def _write_rasters(result: Result, folder: Path) -> None:
     """Write the change maps and both dates as compared."""
     maps = change_bands(result)
-    write_cog(folder / "change.tif", maps, grid=result.grid, descriptions=CHANGE_BANDS, tags=_tags(result))
+    reason = why_uncalibrated(result)
+    tags = _tags(result) | {"CALIBRATION": f"uncalibrated: {reason}" if reason else "calibrated"}
+    write_cog(folder / "change.tif", maps, grid=result.grid, descriptions=CHANGE_BANDS, tags=tags)
     for name, raster in (("before.tif", result.before), ("after.tif", result.after)):
         tags = _tags(result, raster)
         write_cog(folder / name, raster.data, grid=raster.grid, descriptions=raster.bands, tags=tags)
@@ -89,6 +94,8 @@ def _write_files(result: Result, folder: Path) -> None:
     start = time.perf_counter()
     _write_rasters(result, folder)
     write_json(folder / "flags.geojson", flag_collection(result))
+    if result.detectability:
+        write_json(folder / DETECTABILITY, detectability_table(result))
     write_pictures(result, folder)
     write_report(result, folder)
     record = manifest(result)

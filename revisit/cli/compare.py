@@ -31,6 +31,13 @@ From = Annotated[
     ),
 ]
 Within = Annotated[int | None, typer.Option(help="Days that a scene may lie from its day.", show_default="10")]
+Baseline = Annotated[
+    int | None,
+    typer.Option(
+        help="Most earlier dates from which the noise of unchanged ground is learned; 0 compares two dates alone.",
+        show_default="20",
+    ),
+]
 Alarms = Annotated[
     float | None,
     typer.Option(
@@ -119,6 +126,7 @@ def compare(  # noqa: PLR0913, PLR0917 - the command line's options, one a param
     sensor: Sensor = None,
     source: From = None,
     within: Within = None,
+    baseline: Baseline = None,
     false_alarms: Alarms = None,
     recipe: RecipeFile = None,
     offline: Offline = False,
@@ -140,6 +148,7 @@ def compare(  # noqa: PLR0913, PLR0917 - the command line's options, one a param
         "sensor": sensor,
         "source": source,
         "within_days": within,
+        "baseline": baseline,
         "false_alarms_per_km2": false_alarms,
     }
     access = Access(offline=offline, most_units=max_units)

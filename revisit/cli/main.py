@@ -13,6 +13,7 @@ from revisit import __version__
 from revisit.cli.area import area_app
 from revisit.cli.compare import compare
 from revisit.cli.demo import demo
+from revisit.cli.detectability import detectability
 from revisit.cli.import_ import import_scenes
 from revisit.cli.scenes import scenes
 from revisit.cli.sites import sites
@@ -35,6 +36,7 @@ app.add_typer(area_app, name="area")
 app.command("import")(import_scenes)
 app.command("scenes")(scenes)
 app.command("compare")(compare)
+app.command("detectability")(detectability)
 app.command("demo")(demo)
 
 
