@@ -74,7 +74,7 @@ class Request:
     most_bytes: int = 64 * MIB
     """A longer answer is refused."""
     keep: timedelta | None = None
-    """How long a kept answer serves without asking again; None: it is not kept. Without a network it serves for ever."""
+    """How long a kept answer serves without asking again; None: it is not kept. Offline it serves for ever."""
     check: Check | None = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -82,10 +83,11 @@ class _Gatherer:
     """(date, band, row, col) to be filled."""
     valid: BoolArray
     dates: list[BaselineDate] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
 
     def judge(self, scene: Scene) -> str | None:
         """Read a date; keep it and return None, or return why it cannot serve."""
-        self.progress(f"reading {scene.id} for the baseline")
+        self.progress(f"reading {scene.id} for the baseline, {self._ahead()}")
         try:
             if (reason := self._clouded(scene)) is not None:
                 return reason
@@ -100,6 +102,14 @@ class _Gatherer:
         if reason is None:
             self._keep(scene, raster, share, alignment)
         return reason
+
+    def _ahead(self) -> str:
+        """Return how far the reading is, and how long the rest will take at this pace."""
+        kept, wanted = len(self.dates), len(self.data)
+        if not kept:
+            return f"{kept} of up to {wanted} kept"
+        left = (time.monotonic() - self.started) / kept * (wanted - kept)
+        return f"{kept} of up to {wanted} kept, about {left:.0f} s left"
 
     def _clouded(self, scene: Scene) -> str | None:
         """Return why the classification alone excludes a date; None where its bands must tell."""

@@ -212,7 +212,9 @@ def test_a_pass_in_two_zones_says_that_either_file_may_be_shown(hub: Hub) -> Non
 
 def test_a_search_goes_through_all_pages(hub: Hub) -> None:
     hub.api.put(SEARCH, page(feature(NAMES[1])), "application/json")
-    first = page(feature(NAMES[0]), next=1)
+    # The link as the documentation shows it: it does not say where it leads.
+    link = {"rel": "next", "method": "POST", "body": {"next": 1}, "merge": True}
+    first = json.dumps({**json.loads(page(feature(NAMES[0]), next=1)), "links": [link]}).encode()
     hub.api.fault(SEARCH, [Fault(status=200, body=first, headers={"Content-Type": "application/json"})])
     found = hub.source().search(PLACE, [NOVEMBER], sensor="s2")
     assert [scene.id for scene in found.scenes] == NAMES
@@ -355,6 +357,10 @@ def test_row_03_a_token_server_that_never_has_time_ends_the_run(hub: Hub) -> Non
         (b'{"access_token": "x y", "expires_in": 60}', "application/json", "no token that could be sent"),
         (b'{"access_token": "x"}', "application/json", "expires_in"),
         (b'{"access_token": "x", "expires_in": 1e99}', "application/json", "a number is expected"),
+        (b'{"access_token": "x", "expires_in": "soon"}', "application/json", "makes no sense"),
+        (b"[]", "application/json", "makes no sense"),
+        (b"5", "application/json", "makes no sense"),
+        (b"null", "application/json", "makes no sense"),
     ],
 )
 def test_row_04_a_page_in_place_of_a_token_is_called_what_it_is(hub: Hub, body: bytes, kind: str, words: str) -> None:
@@ -633,3 +639,10 @@ def test_no_output_shows_a_secret(
     for planted in (SECRET, canary_token, "c4n4ryTOKEN", CLIENT_ID):
         assert planted.encode() not in everything
         assert not [content for content in kept if planted.encode() in content]
+
+
+def test_a_token_server_that_never_answers_is_given_up(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imagery.http.oauth.ANSWER_S", 0.2)
+    hub.login.fault(TOKEN_PATH, [Fault(delay_s=60, times=-1)])
+    with pytest.raises(UnreachableError, match=r"no answer within 0\.2 s; no token after 2 attempts"):
+        hub.source().search(PLACE, [NOVEMBER], sensor="s2")

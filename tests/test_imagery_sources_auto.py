@@ -201,6 +201,24 @@ def test_a_twin_serves_where_the_pixels_fail_for_good_and_that_is_noted(error: I
     assert survey.usable.all()
 
 
+def test_a_source_out_of_reach_is_tried_last_from_then_on() -> None:
+    of = shelves()
+    of["one"].broken = UnreachableError("no route")
+    auto = AutoSource([of["one"], of["two"]], witness=None)
+    one = chosen(ask(of))
+    first, second = (auto.read(one, PLACE, BANDS) for _ in range(2))
+    assert of["one"].read_ids == ["es-0"]
+    assert first.origin
+    assert second.origin
+    assert "no route" in first.origin.notes[0]
+    assert second.origin.notes == (
+        "earth-search: es-0: was out of reach before; pc-0 of planetary-computer was read instead",
+    )
+    of["two"].broken = SourceError("504")
+    with pytest.raises(SourceError, match=r"504.*no route"):
+        auto.read(one, PLACE, BANDS)
+
+
 def test_where_no_twin_can_be_read_all_reasons_are_given() -> None:
     of = shelves()
     of["one"].broken, of["two"].broken = GoneError("404"), SourceError("504")

@@ -10,10 +10,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pystac_client
 import pytest
-from shapely.geometry import box
 
-from aoi import AOI
-from aoi.geometry import grid_for
 from imagery.catalogue import hosts_for
 from imagery.coregister import align
 from imagery.errors import AddressError, GoneError, NoSceneError, SceneError, SourceError
@@ -384,17 +381,3 @@ def test_rows_18_to_21_pages_that_are_wrong_are_never_a_whole_answer(
         complete = True  # It does not say how many there are.
     assert (found.complete, found.scenes == whole.scenes) == (complete, everything)
     assert bool(found.warnings) == (not complete or fault == "duplicates")
-
-
-def test_row_37_an_area_over_two_tiles_is_read_from_both(world: Server) -> None:
-    tall = AOI(name="tall", geometry=box(35.93, 35.05, 35.945, 35.25))
-    with Client() as client:
-        source = earth_search(world, client)
-        scene = scene_of(source, DAY, aoi=tall)
-        raster = source.read(scene, grid_for(tall, 10), BANDS)
-        survey = source.survey(scene, grid_for(tall, 10))
-    assert {scene.tile, *(part.tile for part in scene.parts)} == {"36SYE", "36SYD"}
-    assert raster.valid.all()
-    assert len(raster.scene_ids) == 2
-    assert survey
-    assert survey.usable.all()

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from aoi import AOI, Grid
 from imagery.datatake import passes, same_pass
 from imagery.errors import (
+    BudgetError,
     CredentialsError,
     ImageryError,
     NoSceneError,
@@ -26,7 +27,7 @@ LEAST_COMPLETE = 2
 """Catalogues that must have answered completely before absence means anything: each has holes of its own."""
 MOST_NAMED = 5
 """Passes that one line names."""
-PIXELS_FAIL = (SourceError, RefusedFileError, SceneError, CredentialsError)
+PIXELS_FAIL = (SourceError, RefusedFileError, SceneError, CredentialsError, BudgetError)
 """Failures of one source for which another is tried."""
 
 T = TypeVar("T")
@@ -60,6 +61,7 @@ class AutoSource:
     def __init__(self, sources: Sequence[Source], *, witness: Catalogue | None) -> None:
         self._sources = {source.name: source for source in sources}
         self._witness = witness
+        self._out_of_reach: set[str] = set()
 
     def search(self, aoi: AOI, periods: Sequence[Period], *, sensor: str) -> Found:
         """Return what all sources have, oldest first, twins included: `imagery.datatake.one_per_pass` chooses.
@@ -125,12 +127,18 @@ class AutoSource:
         """Return what `use` makes of the scene or the first twin with which it succeeds, and why it failed before."""
         failures: list[str] = []
         first: ImageryError | None = None
-        for candidate in (scene, *scene.twins):
+        # Whose files were out of reach is tried last: to find that out takes long, and a run asks for many scenes.
+        candidates = sorted((scene, *scene.twins), key=lambda candidate: candidate.source in self._out_of_reach)
+        if candidates[0] is not scene:
+            failures.append(f"{scene.source}: {scene.id}: was out of reach before")
+        for candidate in candidates:
             try:
                 return use(self._source_of(candidate), replace(candidate, twins=())), failures
             except PIXELS_FAIL as error:
                 first = first or error
                 failures.append(f"{candidate.source}: {candidate.id}: {error}")
+                if isinstance(error, UnreachableError):
+                    self._out_of_reach.add(candidate.source)
         if first is None or len(failures) == 1:
             raise first or SceneError(f"{scene.id} has no files")
         raise type(first)("; ".join(failures))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from revisit.cli.terminal import print_json, tell, warn
+from revisit.cli.terminal import meter, print_json, tell, warn
 from revisit.errors import CHANGED, SOURCE_FAILED, UsageError
 from revisit.recipe import Recipe, read_table, recipe_from
 from revisit.sources import Access
@@ -151,7 +151,7 @@ def compare(  # noqa: PLR0913, PLR0917 - the command line's options, one a param
         "baseline": baseline,
         "false_alarms_per_km2": false_alarms,
     }
-    access = Access(offline=offline, most_units=max_units)
+    access = Access(offline=offline, most_units=max_units, watch=meter)
     result, folder = run_and_write(make_recipe(recipe, options), out, access=access)
     _print(result, folder, as_json=as_json)
     if not result.complete:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from revisit.cli.terminal import print_json, tell, warn
+from revisit.cli.terminal import meter, print_json, tell, warn
 from revisit.errors import SOURCE_FAILED, UsageError
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def scenes(
         raise UsageError(f"--sensor {sensor!r}: choose s2 or s1")
     aoi = load_area(area)
     ground = lay_out(aoi, grid_for(aoi, GSD_M))
-    with open_source(source, Access(offline=offline)) as opened:
+    with open_source(source, Access(offline=offline, watch=meter)) as opened:
         listing = list_scenes(
             opened.source, aoi, days, grid=ground.grid, searched=ground.searched, sensor=sensor, progress=tell
         )
