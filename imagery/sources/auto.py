@@ -10,7 +10,6 @@ from typing import Protocol, TypeVar
 from aoi import AOI, Grid
 from imagery.datatake import passes, same_pass
 from imagery.errors import (
-    BudgetError,
     CredentialsError,
     ImageryError,
     NoSceneError,
@@ -27,7 +26,7 @@ LEAST_COMPLETE = 2
 """Catalogues that must have answered completely before absence means anything: each has holes of its own."""
 MOST_NAMED = 5
 """Passes that one line names."""
-PIXELS_FAIL = (SourceError, RefusedFileError, SceneError, CredentialsError, BudgetError)
+PIXELS_FAIL = (SourceError, RefusedFileError, SceneError, CredentialsError)
 """Failures of one source for which another is tried."""
 
 T = TypeVar("T")

@@ -31,6 +31,7 @@ Out = Annotated[
 Least = Annotated[int, typer.Option("--placements", help="Objects of a class per kind of ground and direction.", min=1)]
 HEADS = ("object", "Pd appeared", "Pd vanished", "by chance", "")
 NOT_OBSERVABLE = "not observable"
+Offline = Annotated[bool, typer.Option("--offline", help="Ask nobody: only what was fetched before.")]
 
 
 def _check_days(day: str | None, before: str | None, after: str | None) -> None:
