@@ -79,6 +79,6 @@ class UnfinishedRunError(SourceError):
         self, cause: SourceError, watched: WatchedSource, *, area: str, traffic: Mapping[str, float] | None
     ) -> None:
         count = len(watched.reads)
-        kept = f" {count} scene(s) were read. {GO_ON}" if traffic is not None else ""
-        super().__init__(f"{cause}.{kept}" if kept and not str(cause).endswith(".") else f"{cause}{kept}")
+        said = str(cause).rstrip(".")
+        super().__init__(f"{said}. {count} scene(s) were read. {GO_ON}" if count and traffic is not None else said)
         self.watched, self.area, self.traffic = watched, area, traffic
