@@ -1,7 +1,8 @@
-"""HTTP as it goes over the wire: whole and partial answers, entity tags, faults, the log."""
+"""HTTP as it goes over the wire: whole, partial and packed answers, entity tags, faults, the log."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import re
@@ -58,6 +59,9 @@ class Answer:
 
 App = Callable[[Call], Answer]
 
+WORTH_PACKING = 1000
+"""Bytes from which on an answer in JSON is packed, as catalogues do."""
+
 
 def entity_tag(body: bytes) -> str:
     """Return an entity tag that changes with the content."""
@@ -89,6 +93,19 @@ def _slice(whole: Answer, first: str, last: str) -> Answer:
         return Answer(status=416, headers={"Content-Range": f"bytes */{size}", "ETag": whole.headers["ETag"]})
     told = whole.headers | {"Content-Range": f"bytes {start}-{stop - 1}/{size}"}
     return replace(whole, status=206, headers=told, body=whole.body[start:stop])
+
+
+def packed(answer: Answer, call: Call) -> Answer:
+    """Return an answer in JSON packed with gzip, where it is large enough and the client takes it so."""
+    told = {name.lower(): value for name, value in answer.headers.items()}
+    is_json = "json" in told.get("content-type", "") and not answer.ranges
+    fixed = {"content-encoding", "content-length"} & told.keys()
+    if "gzip" not in call.headers.get("accept-encoding", "") or not is_json or fixed:
+        return answer
+    if len(answer.body) < WORTH_PACKING:
+        return answer
+    headers = answer.headers | {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return replace(answer, headers=headers, body=gzip.compress(answer.body, mtime=0))
 
 
 class Hub:
@@ -200,10 +217,10 @@ class Handler(BaseHTTPRequestHandler):
             traceback.print_exc()
             return Answer(status=500, headers={"X-Stand-In": "broken"}, body=traceback.format_exc().encode())
         if not fault:
-            return answer
+            return packed(answer, call)
         headers = {name: value for name, value in (answer.headers | fault.headers).items() if value}
         body = fault.body or answer.body
-        return replace(answer, status=fault.status or answer.status, headers=headers, body=body)
+        return packed(replace(answer, status=fault.status or answer.status, headers=headers, body=body), call)
 
     def _send(self, call: Call, answer: Answer, fault: Fault | None) -> None:
         """Send an answer, or as much of it as a fault leaves."""
