@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from detect.change import ChangedObject
 from detect.heldout import Nulls
 from detect.omnibus import sequential_omnibus
 from detect.radar import RadarModel, RadarSeries, fit_radar
@@ -101,7 +102,8 @@ def show_dates(dates: FloatArray) -> None:
     for _ in range(SPLITS):
         order = [int(k) for k in rng.permutation(len(dates))]
         baseline, others = sorted(order[: len(order) // 2]), sorted(order[len(order) // 2 :])
-        found, km2 = [], 0.0
+        found: list[ChangedObject] = []
+        km2 = 0.0
         for pair in pairwise(others):
             series = series_of(dates, baseline, pair)
             model = fit_radar(series)
@@ -110,9 +112,9 @@ def show_dates(dates: FloatArray) -> None:
             km2 += float(model.seen.sum()) * (GSD / 1000) ** 2
         for scale, _, share in PLAN:
             ratios[scale].append(sum(item.scale == scale for item in found) / (share * km2))
-    for scale, values in ratios.items():
+    for name, values in ratios.items():
         low, median, high = np.quantile(values, [0.1, 0.5, 0.9])
-        print(f"  dates   {scale:6s} at 1/km2, 11 baseline dates: {median:.2f} ({low:.2f}-{high:.2f})")
+        print(f"  dates   {name:6s} at 1/km2, 11 baseline dates: {median:.2f} ({low:.2f}-{high:.2f})")
 
 
 def show_chip(dates: FloatArray) -> None:
@@ -125,10 +127,11 @@ def show_chip(dates: FloatArray) -> None:
     last = len(dates) - 1
     show_pairs(fit_radar(series_of(dates, list(range(len(dates))), (last - 1, last))))
     show_dates(dates)
-    run = sequential_omnibus(level, valid.all(axis=0), looks=looks, level=LEVEL)
-    share = (run.count[valid.all(axis=0)] > 0).mean()
+    everywhere = np.asarray(valid.all(axis=0))
+    run = sequential_omnibus(level, everywhere, looks=looks, level=LEVEL)
+    share = (run.count[everywhere] > 0).mean()
     print(
-        f"  omnibus {share:.3f} of the places change in {len(dates)} dates: {share / LEVEL:.1f} times the level of {LEVEL:g}"
+        f"  omnibus {share:.3f} of the places change in {len(dates)} dates: {share / LEVEL:.1f} times the level asked"
     )
 
 
