@@ -204,10 +204,11 @@ def optical_vessels(
         mean, spread = _local(bands[name], core, odd_pixels(GROUND_M, gsd))
         scores.append(np.maximum((bands[name] - mean) / spread, 0))
     score = np.asarray(np.mean(scores, axis=0), dtype=np.float32)
-    off_shore = sea if land is not None else _morphology(sea, cv2.MORPH_ERODE, 2)
+    # The edge of the land is blurred into the water: by a pixel, and by one more where it is taken from the image.
+    off_shore = _morphology(sea, cv2.MORPH_ERODE, 2 if land is None else 1)
     where = _morphology(water, cv2.MORPH_ERODE, 2)
     limit = own_threshold(score, where, gsd=gsd, spacing_m=SPACING_M, per_km2=WAVES_PER_KM2, floor=CONTRAST)
-    afloat = (off_shore & (score >= limit)) | (sea & ~water)
+    afloat = (off_shore & (score >= limit)) | ((sea if land is None else off_shore) & ~water)
     found = [
         _measured(pixels, gsd, float(score[pixels].max()), "open")
         for pixels in _parts(afloat, LEAST_PIXELS)
