@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import pdtr, pdtrc
 
 from detect.errors import DetectError
-from detect.significance import FEWEST_PEAKS, local_maxima, odd_pixels, own_threshold
+from detect.significance import FEWEST_PEAKS, local_maxima, odd_pixels
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
@@ -164,21 +164,21 @@ def busy_places(maps: Sequence[FloatArray], ground: BoolArray, *, gsd: float, sp
         Metres per pixel.
     spacing_m
         Side of the square in which only the strongest counts.
-
-    Raises
-    ------
-    TooFewMaximaError
-        Where the ground is too small.
     """
-    limits = [
-        own_threshold(one, ground & ~np.isnan(one), gsd=gsd, spacing_m=spacing_m, per_km2=BUSY_PER_KM2, floor=0.0)
-        for one in maps
-    ]
+    side, limits = odd_pixels(spacing_m, gsd), []
+    for one in maps:
+        here = ground & ~np.isnan(one)
+        peaks = np.sort(one[local_maxima(one, here, side)])[::-1]
+        wanted = max(round(BUSY_PER_KM2 * float(here.sum()) * (gsd / 1000) ** 2), 1)
+        if len(peaks):
+            limits.append(float(peaks[min(wanted, len(peaks)) - 1]))
+    if not limits:
+        return np.zeros_like(ground)
+    # The median over the pairs: a pair with many visits does not raise it.
     limit = BUSY_FACTOR * float(np.median(limits))
     near = np.ones((5, 5), np.uint8)
     share = sum(cv2.dilate((np.nan_to_num(one) > limit).astype(np.uint8), near).astype(np.float32) for one in maps)
     busy = np.asarray(share > BUSY_SHARE * len(maps)).astype(np.uint8)
-    side = odd_pixels(spacing_m, gsd)
     return np.asarray(cv2.dilate(busy, np.ones((side, side), np.uint8)) > 0)
 
 

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from detect.change import Change, ChangedObject, Scale, ScaleChange, Sign
 from detect.filters import blur
-from detect.heldout import Nulls, busy_places, calibrated_map, is_calibrated
+from detect.heldout import Nulls, TooLittleGroundError, busy_places, calibrated_map, is_calibrated
 from detect.radar import RadarModel, RadarSeries, RadarStatistics, fit_radar, radar_statistics
 from detect.significance import (
     AREA_SPACING_M,
@@ -87,15 +87,11 @@ def detect_radar(
     ground = np.where(model.seen, strata, np.uint8(0)).astype(np.uint8)
     by_scale: dict[Scale, ScaleChange] = {}
     sound = model.dates > 0
-    for scale, spacing, share in PLAN:
+    for scale, _, share in PLAN:
         rate = share * false_alarms_per_km2
         statistic = _of_scale(maps, scale)
-        if model.dates:
-            nulls = _nulls(model, ground, scale, spacing)
-            sound &= scale == "area" or is_calibrated(nulls, per_km2=rate)
-            threshold, p_value = calibrated_map(statistic, nulls, per_km2=rate)
-        else:
-            threshold, p_value = _own(statistic, ground, model, spacing, rate), np.full_like(statistic, np.nan)
+        threshold, p_value, told = _thresholds(statistic, model, ground, scale, rate)
+        sound &= told
         by_scale[scale] = ScaleChange(
             scale=scale,
             statistic=statistic,
@@ -110,6 +106,25 @@ def detect_radar(
         method=METHOD_SERIES if model.dates else METHOD_PAIR,
         calibrated=sound,
     )
+
+
+def _thresholds(
+    statistic: FloatArray, model: RadarModel, ground: NDArray[np.uint8], scale: Scale, rate: float
+) -> tuple[FloatArray, FloatArray, bool]:
+    """Return thresholds, p-values (row, col), and whether they are those of held-out pairs.
+
+    Where there is no baseline, or the ground is too small to show a rate over all its pairs, the thresholds are those
+    of the map itself.
+    """
+    spacing = next(spacing for name, spacing, _ in PLAN if name == scale)
+    try:
+        if model.dates:
+            nulls = _nulls(model, ground, scale, spacing)
+            threshold, p_value = calibrated_map(statistic, nulls, per_km2=rate)
+            return threshold, p_value, scale == "area" or is_calibrated(nulls, per_km2=rate)
+    except TooLittleGroundError:
+        pass
+    return _own(statistic, ground, model, spacing, rate), np.full_like(statistic, np.nan), False
 
 
 def _of_scale(maps: RadarStatistics, scale: Scale) -> FloatArray:

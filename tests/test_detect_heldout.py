@@ -72,7 +72,7 @@ def test_pairs_that_contradict_one_another_are_not_called_calibrated() -> None:
 def test_places_in_daily_use_are_known_as_such() -> None:
     maps = [field(s) for s in range(10)]
     for one in maps[::2]:
-        one[50:53, 60:63] = 60
+        one[50:53, 60:63] = 200
     busy = busy_places(maps, np.ones((SIDE, SIDE), bool), gsd=10.0, spacing_m=70.0)
     assert busy[51, 61]
     assert busy.mean() < 0.02

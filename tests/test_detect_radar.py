@@ -88,6 +88,16 @@ def test_without_a_baseline_the_pair_alone_answers_and_says_so() -> None:
     assert [item.change for item in at(list(flags), PLACE)] == ["appeared"]
 
 
+def test_ground_too_small_to_show_a_rate_is_answered_without_calibration() -> None:
+    given = series(after=[(*PLACE, 35.0)], baseline=5)
+    strata = np.zeros(given.valid.shape, np.uint8)
+    strata[57:64, 37:44] = 1
+    change = detect_radar(given, strata, false_alarms_per_km2=1.0)
+    assert not change.calibrated
+    assert np.isposinf(change.objects.threshold[60, 40])
+    assert np.isnan(change.objects.p_value).all()
+
+
 def test_zeros_and_gaps_are_nowhere_judged_and_do_not_disturb_the_rest() -> None:
     given = series(after=[(*PLACE, 30.0)])
     after, baseline = given.after.copy(), given.baseline.copy()
