@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import pdtr, pdtrc
 
 from detect.errors import DetectError
-from detect.significance import FEWEST_PEAKS, local_maxima, odd_pixels
+from detect.significance import FEWEST_PEAKS, TooFewMaximaError, local_maxima, odd_pixels, own_threshold
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
@@ -151,6 +151,14 @@ class Nulls:
         return tails
 
 
+def _busy_limit(statistic: FloatArray, ground: BoolArray, gsd: float, spacing_m: float) -> float:
+    """Return the value that chance maxima of a map pass BUSY_PER_KM2 times per km2, by its tail, or its highest."""
+    try:
+        return own_threshold(statistic, ground, gsd=gsd, spacing_m=spacing_m, per_km2=BUSY_PER_KM2, floor=0.0)
+    except TooFewMaximaError:
+        return float(np.max(statistic[ground], initial=0.0))
+
+
 def busy_places(maps: Sequence[FloatArray], ground: BoolArray, *, gsd: float, spacing_m: float) -> BoolArray:
     """Return the places (row, col) that changed in more than BUSY_SHARE of the pairs of dates.
 
@@ -165,19 +173,11 @@ def busy_places(maps: Sequence[FloatArray], ground: BoolArray, *, gsd: float, sp
     spacing_m
         Side of the square in which only the strongest counts.
     """
-    side, limits = odd_pixels(spacing_m, gsd), []
-    for one in maps:
-        here = ground & ~np.isnan(one)
-        peaks = np.sort(one[local_maxima(one, here, side)])[::-1]
-        wanted = max(round(BUSY_PER_KM2 * float(here.sum()) * (gsd / 1000) ** 2), 1)
-        if len(peaks):
-            limits.append(float(peaks[min(wanted, len(peaks)) - 1]))
-    if not limits:
-        return np.zeros_like(ground)
-    # The median over the pairs: a pair with many visits does not raise it.
+    limits = [_busy_limit(one, ground & ~np.isnan(one), gsd, spacing_m) for one in maps]
     limit = BUSY_FACTOR * float(np.median(limits))
     near = np.ones((5, 5), np.uint8)
     share = sum(cv2.dilate((np.nan_to_num(one) > limit).astype(np.uint8), near).astype(np.float32) for one in maps)
+    side = odd_pixels(spacing_m, gsd)
     busy = np.asarray(share > BUSY_SHARE * len(maps)).astype(np.uint8)
     return np.asarray(cv2.dilate(busy, np.ones((side, side), np.uint8)) > 0)
 
