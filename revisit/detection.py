@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from aoi import Grid
 from detect.calibrated import detect_series
 from detect.calibration import with_chances
 from detect.change import Change, ChangedObject, ScaleChange
-from detect.detectability import StatisticsOf, Window
+from detect.detectability import ClassDetectability, InjectionPlan, StatisticsOf, Window
 from detect.errors import DetectError
 from detect.filters import BoolArray, FloatArray
 from detect.objects import find_objects
@@ -36,10 +36,12 @@ class Detected:
     objects: tuple[ChangedObject, ...]
     frame: Change
     """The same change with the padding, on the frame of the dates."""
-    statistics_of: StatisticsOf
-    """The detector with what was fitted, for other pixels in the same place."""
+    statistics_of: StatisticsOf | None
+    """The optical detector with what was fitted, for other pixels in the same place; None for radar."""
     obstacle: str | None
     """Why the baseline did not serve, though it holds enough dates."""
+    seen: Callable[[InjectionPlan], tuple[ClassDetectability, ...]] | None = None
+    """Tries which objects would have been flagged; None where `statistics_of` does that."""
 
 
 def _core(grid: Grid, margin: int) -> tuple[slice, slice]:
@@ -58,8 +60,9 @@ def _crop_scale(scale: ScaleChange, core: tuple[slice, slice]) -> ScaleChange:
     )
 
 
-def _crop_change(change: Change, core: tuple[slice, slice]) -> Change:
-    """Return the maps of both scales without the margin."""
+def cropped(change: Change, grid: Grid, margin: int) -> Change:
+    """Return the maps of both scales on the grid, without the margin."""
+    core = _core(grid, margin)
     return replace(
         change,
         objects=_crop_scale(change.objects, core),
@@ -219,7 +222,7 @@ def find_changes(
     objects = with_chances(objects, _searched_km2(asked.strata, change.valid, pair.gsd))
     named = name_candidates(objects, ground, before, after, scenes=scenes)
     return Detected(
-        change=_crop_change(change, _core(ground.grid, margin)),
+        change=cropped(change, ground.grid, margin),
         objects=tuple(crop_objects(named, margin=margin, shape=ground.grid.shape)),
         frame=change,
         statistics_of=compared.statistics_of,

@@ -25,6 +25,7 @@ from revisit.detection import Detected, find_changes
 from revisit.errors import UsageError
 from revisit.flags import SIMULATED, make_flags
 from revisit.ground import Ground, ground_warnings, lay_out
+from revisit.radar import find_radar_changes, gather_radar
 from revisit.recipe import Recipe, check_recipe
 from revisit.result import AlignmentRecord, Result
 from revisit.scenes import Pair, pick_pair
@@ -128,21 +129,6 @@ def _dates_of(pair: Pair) -> tuple[Scene, Scene]:
     return before, after
 
 
-def _seen(
-    ground: Ground, pair: Pair, aligned: Aligned, *, found: Detected, plan: InjectionPlan
-) -> tuple[ClassDetectability, ...]:
-    """Return what could have been seen on the two dates."""
-    return assess(
-        ground,
-        aligned.before,
-        aligned.after,
-        statistics_of=found.statistics_of,
-        change=found.frame,
-        scenes=_dates_of(pair),
-        plan=plan,
-    )
-
-
 def _assemble(
     recipe: Recipe, ground: Ground, pair: Pair, aligned: Aligned, *, baseline: Baseline, found: Detected
 ) -> Result:
@@ -206,6 +192,12 @@ def _read(recipe: Recipe, ground: Ground, opened: Opened, *, clock: _Clock, tell
     with _ended_early(source, opened, area=ground.aoi.name):
         with clock.stage("read"):
             pair = pick_pair(source, recipe, aoi=ground.aoi, grid=grid, searched=searched, progress=tell)
+        if pair.before.quantity != "reflectance":
+            with clock.stage("baseline"):
+                aligned, baseline = gather_radar(
+                    source, pair, aoi=ground.aoi, searched=searched, most=recipe.baseline, progress=tell
+                )
+            return _Dates(pair=pair, aligned=aligned, baseline=baseline)
         tell(f"aligning {pair.records[1].scene.id} with {pair.records[0].scene.id}")
         with clock.stage("align"):
             aligned = align(pair.before, pair.after)
@@ -220,6 +212,32 @@ def _read(recipe: Recipe, ground: Ground, opened: Opened, *, clock: _Clock, tell
                 progress=tell,
             )
     return _Dates(pair=pair, aligned=aligned, baseline=baseline)
+
+
+def _find(recipe: Recipe, ground: Ground, dates: _Dates) -> Detected:
+    """Compare the two dates by what their sensor asks for."""
+    rate = recipe.false_alarms_per_km2
+    if dates.pair.before.quantity != "reflectance":
+        return find_radar_changes(dates.aligned, dates.baseline, ground=ground, rate=rate, margin=MARGIN_PX)
+    scenes = _dates_of(dates.pair)
+    return find_changes(dates.aligned, dates.baseline, ground=ground, scenes=scenes, rate=rate, margin=MARGIN_PX)
+
+
+def _seen(ground: Ground, dates: _Dates, *, found: Detected, plan: InjectionPlan) -> tuple[ClassDetectability, ...]:
+    """Return what could have been seen on the two dates."""
+    if found.seen is not None:
+        return found.seen(plan)
+    if found.statistics_of is None:
+        return ()
+    return assess(
+        ground,
+        dates.aligned.before,
+        dates.aligned.after,
+        statistics_of=found.statistics_of,
+        change=found.frame,
+        scenes=_dates_of(dates.pair),
+        plan=plan,
+    )
 
 
 def run(
@@ -267,19 +285,12 @@ def run(
     pair, aligned, baseline = dates.pair, dates.aligned, dates.baseline
     tell(f"looking for changes, with {plural(len(baseline.dates), 'baseline date')}")
     with clock.stage("detect"):
-        found = find_changes(
-            aligned,
-            baseline,
-            ground=ground,
-            scenes=_dates_of(pair),
-            rate=recipe.false_alarms_per_km2,
-            margin=MARGIN_PX,
-        )
+        found = _find(recipe, ground, dates)
     result = _assemble(recipe, ground, pair, aligned, baseline=baseline, found=found)
     if plan or found.change.calibrated:
         tell("measuring what could have been seen")
         with clock.stage("detectability"):
-            seen = _seen(ground, pair, aligned, found=found, plan=plan or BRIEF)
+            seen = _seen(ground, dates, found=found, plan=plan or BRIEF)
             result = replace(result, detectability=seen)
     notes = tuple(dict.fromkeys((*result.warnings, *opened.notes())))
     return replace(result, timings_s=clock.seconds, exchange=opened.traffic(), warnings=notes)

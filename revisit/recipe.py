@@ -207,8 +207,6 @@ def check_recipe(recipe: Recipe, *, today: date) -> None:
     _check_dates(recipe.before, recipe.after, today)
     if recipe.sensor not in SENSORS:
         raise UsageError(f"the sensor is {recipe.sensor!r}; known: {', '.join(SENSORS)}")
-    if recipe.sensor == "s1":
-        raise UsageError("sensor s1: this version compares optical scenes only; use --sensor s2")
     if not 0 <= recipe.within_days <= MOST_DAYS:
         raise UsageError(f"within {recipe.within_days} days: choose 0 to {MOST_DAYS}")
     if not 0 <= recipe.baseline <= MOST_BASELINE:

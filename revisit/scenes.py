@@ -29,8 +29,10 @@ from revisit.result import SceneRecord
 
 BANDS = ("B02", "B03", "B04", "B08")
 """The bands of 10 m: coarser ones would blur what is looked for."""
-LEAST_BANDS = 2
-"""One band cannot tell a change of the ground from a change of the light."""
+BANDS_OF = {"s2": BANDS, "s1": ("VV", "VH")}
+"""Bands that are compared, by sensor."""
+LEAST_BANDS = {"s2": 2, "s1": 1}
+"""One optical band cannot tell a change of the ground from a change of the light."""
 MOST_REASONS = 3
 """Of what was left out, in an error's one line."""
 UNUSABLE = (SceneError, RefusedFileError, GoneError)
@@ -110,12 +112,18 @@ class Reader:
         return float(survey.usable[self.searched].mean()), float(survey.possible[self.searched].mean())
 
 
+def sensor_of(recipe: Recipe) -> str:
+    """Return the sensor that a recipe compares."""
+    return "s1" if recipe.sensor == "s1" else "s2"
+
+
 def _bands_of(scene: Scene) -> tuple[str, ...]:
     """Return the bands of a scene that can be compared."""
-    bands = tuple(band for band in BANDS if band in scene.assets)
-    if len(bands) < LEAST_BANDS:
+    wanted, least = BANDS_OF[scene.sensor], LEAST_BANDS[scene.sensor]
+    bands = tuple(band for band in wanted if band in scene.assets)
+    if len(bands) < least:
         raise SceneError(
-            f"{scene.id} has {', '.join(scene.assets) or 'no bands'}; at least two of {', '.join(BANDS)} needed"
+            f"{scene.id} has {', '.join(scene.assets) or 'no bands'}; at least {least} of {', '.join(wanted)} needed"
         )
     return bands
 
@@ -184,11 +192,12 @@ def _search(source: Source, recipe: Recipe, aoi: AOI, wish: Wish) -> Found:
     """Search both windows; where one is empty, look further to say what there is."""
     days = wish.before, wish.after
     windows = [day_period(day, wish.within_days) for day in days]
-    found = source.search(aoi, windows, sensor="s2")
+    sensor = sensor_of(recipe)
+    found = source.search(aoi, windows, sensor=sensor)
     empty = [day for day, window in zip(days, windows, strict=True) if not _within(found.scenes, window)]
     if not empty:
         return found
-    wider = source.search(aoi, [day_period(day, wish.within_days + WIDER_DAYS) for day in days], sensor="s2")
+    wider = source.search(aoi, [day_period(day, wish.within_days + WIDER_DAYS) for day in days], sensor=sensor)
     if not wider.scenes or not wider.complete:
         raise _no_scene(wider, recipe, aoi.name)
     raise _refused(_empty_window(empty[0], wider.scenes, wish), found.warnings)
@@ -239,7 +248,7 @@ def _pair_warnings(found: Found, choice: Choice, reader: Reader, bands: tuple[st
     """Return what is not as it should be about the search and the pair."""
     used = [reader.raster(scene).origin or scene for scene in (choice.before, choice.after)]
     notes = [f"{scene.id}: {note}" for scene in used for note in scene.notes]
-    missing = [band for band in BANDS if band not in bands]
+    missing = [band for band in BANDS_OF[choice.before.sensor] if band not in bands]
     thin = [f"compared without {', '.join(missing)}: not in both scenes"] if missing else []
     return (*found.warnings, *_problems(reader), *notes, *choice.warnings, *thin)
 
@@ -280,10 +289,11 @@ def pick_pair(
     reader = Reader(source=source, grid=grid, searched=np.asarray(searched), progress=progress)
     choice = _choose(found, wish, reader)
     first, second = reader.raster(choice.before), reader.raster(choice.after)
-    bands = tuple(band for band in BANDS if band in first.bands and band in second.bands)
-    if len(bands) < LEAST_BANDS:
+    sensor = choice.before.sensor
+    bands = tuple(band for band in BANDS_OF[sensor] if band in first.bands and band in second.bands)
+    if len(bands) < LEAST_BANDS[sensor]:
         raise SceneError(
-            f"{choice.before.id} and {choice.after.id} have fewer than two bands in common: {', '.join(bands)}"
+            f"{choice.before.id} and {choice.after.id} have too few bands in common: {', '.join(bands) or 'none'}"
         )
     return Pair(
         before=_with_bands(first, bands),
