@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from detect.change import ChangedObject
-from detect.heldout import Nulls
 from detect.omnibus import sequential_omnibus
 from detect.radar import RadarModel, RadarSeries, fit_radar
 from detect.radar_change import PLAN, detect_radar, find_radar_objects
+from detect.radar_nulls import Nulls
 from detect.speckle import date_levels, temporal_looks, usable
 
 FloatArray = NDArray[np.float32]

@@ -19,9 +19,9 @@ from scipy.special import digamma, polygamma
 from detect.errors import DetectError
 from detect.filters import blur, ring_mean
 from detect.gamma import pair_statistic, ratio_statistic
+from detect.radar_usual import Baseline, usual_power
 from detect.significance import odd_pixels
 from detect.speckle import date_levels, temporal_looks, usable
-from detect.usual import Baseline, usual_power
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
