@@ -30,7 +30,7 @@ from detect.change import ChangedObject
 from detect.omnibus import sequential_omnibus
 from detect.radar import RadarModel, RadarSeries, fit_radar
 from detect.radar_change import PLAN, detect_radar, find_radar_objects
-from detect.radar_tail import Nulls
+from detect.radar_nulls import Nulls
 from detect.speckle import date_levels, temporal_looks, usable
 
 FloatArray = NDArray[np.float32]

@@ -13,7 +13,7 @@ from scipy import ndimage
 from detect.change import Change, ChangedObject, Scale, ScaleChange, Sign
 from detect.filters import blur
 from detect.radar import RadarModel, RadarSeries, RadarStatistics, fit_radar, radar_statistics
-from detect.radar_tail import Nulls, TooLittleGroundError, busy_places, calibrated_map, is_calibrated
+from detect.radar_nulls import Nulls, TooLittleGroundError, busy_places, calibrated_map, is_calibrated
 from detect.significance import (
     AREA_SPACING_M,
     OBJECT_SPACING_M,

@@ -11,8 +11,8 @@ from aoi import AOI, ZONE_KINDS
 from detect.calibration import with_chances
 from detect.change import Change, ChangedObject
 from detect.detectability import ClassDetectability, InjectionPlan
-from detect.injection import Direction
 from detect.errors import DetectError
+from detect.injection import Direction
 from detect.radar import RadarModel, RadarSeries, fit_radar
 from detect.radar_change import detect_radar, find_radar_objects
 from detect.radar_detectability import RadarDetection, radar_detectability

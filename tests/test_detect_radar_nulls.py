@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from detect.radar_tail import Nulls, TooLittleGroundError, busy_places, calibrated_map, fit_tail, is_calibrated
+from detect.radar_nulls import Nulls, TooLittleGroundError, busy_places, calibrated_map, fit_tail, is_calibrated
 from detect.significance import local_maxima, odd_pixels
 
 SIDE = 200
