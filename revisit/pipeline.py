@@ -15,7 +15,7 @@ from aoi.formats import load_area
 from aoi.geometry import grid_for
 from detect.detectability import ClassDetectability, InjectionPlan
 from imagery.coregister import Aligned, Alignment, align
-from imagery.errors import InsufficientImageryError, SourceError
+from imagery.errors import InsufficientImageryError, NoSceneError, RefusedFileError, SceneError, SourceError
 from imagery.raster import BoolArray, Raster
 from imagery.scene import Scene
 from imagery.sources.base import Source
@@ -185,13 +185,29 @@ class _Dates:
     baseline: Baseline
 
 
+def _pick(source: Source, recipe: Recipe, *, aoi: AOI, grid: Grid, searched: BoolArray, progress: Progress) -> Pair:
+    """Choose the two dates; where either sensor will do and cloud leaves no optical pair, two of radar."""
+    try:
+        return pick_pair(source, recipe, aoi=aoi, grid=grid, searched=searched, progress=progress)
+    except (InsufficientImageryError, NoSceneError) as error:
+        if recipe.sensor != "auto":
+            raise
+        progress(f"no usable optical pair; looking for radar: {error}")
+        radar = replace(recipe, sensor="s1")
+        try:
+            pair = pick_pair(source, radar, aoi=aoi, grid=grid, searched=searched, progress=progress)
+        except (InsufficientImageryError, NoSceneError, SceneError, RefusedFileError, UsageError):
+            raise error from None
+        return replace(pair, warnings=(f"no usable optical pair, so radar was compared: {error}", *pair.warnings))
+
+
 def _read(recipe: Recipe, ground: Ground, opened: Opened, *, clock: _Clock, tell: Progress) -> _Dates:
     """Read and align the two dates and their baseline."""
     grid, searched = ground.grid.padded(MARGIN_PX), _padded(ground.searched)
     source = WatchedSource(source=opened.source)
     with _ended_early(source, opened, area=ground.aoi.name):
         with clock.stage("read"):
-            pair = pick_pair(source, recipe, aoi=ground.aoi, grid=grid, searched=searched, progress=tell)
+            pair = _pick(source, recipe, aoi=ground.aoi, grid=grid, searched=searched, progress=tell)
         if pair.before.quantity != "reflectance":
             with clock.stage("baseline"):
                 aligned, baseline = gather_radar(

@@ -35,8 +35,12 @@ from revisit.scenes import UNUSABLE, Pair, applied_offset
 UNREGISTERED_PX = 0.5
 """Error that is assumed per axis where there is nothing fixed to register on; products of one satellite and orbit are
 good to a tenth of a pixel, those of two satellites to one or two pixels."""
-LEAST_SHIFT_PX = 0.2
+LEAST_SHIFT_PX = 0.05
 """A smaller shift is left: to resample costs more than it mends."""
+UNREGISTERED = (
+    "the radar dates were not registered: nothing fixed and bright stands on this ground; an error of half a pixel is"
+    " assumed"
+)
 MOST_SHIFT_PX = 4.0
 """A larger one is not believed: it is ships, or another orbit."""
 ASSUMED = "the classes' radar cross-sections are assumptions (docs/radar.md)"
@@ -152,7 +156,11 @@ def gather_radar(
         dates=tuple(BaselineDate(record=dates.records[k], alignment=alignments[2 + k]) for k in order),
         data=np.stack([one.data for one in kept]) if kept else np.empty((0, *shape), np.float32),
         valid=np.stack([one.valid for one in kept]) if kept else np.empty((0, *shape[1:]), np.bool_),
-        warnings=(*rejected, *baseline_doubts([record.scene for record in dates.records], before)),
+        warnings=(
+            *([UNREGISTERED] if alignments[1].score == 0 else []),
+            *rejected,
+            *baseline_doubts([record.scene for record in dates.records], before),
+        ),
         complete=complete,
     )
     return Aligned(before=moved[0], after=moved[1], alignment=alignments[1]), baseline

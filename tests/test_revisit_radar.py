@@ -1,0 +1,117 @@
+"""Two radar dates of a place through the main job: from files on disk to flags on the ground."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from imagery.errors import InsufficientImageryError
+from revisit.outputs import write_run
+from revisit.pipeline import run
+from revisit.recipe import Recipe
+from revisit.result import Result
+from tests import scenery, speckled
+
+SHIP = (80.0, 110.0, 36.0)
+"""(row, column, dBsm) of what appears, on the water of the scene."""
+FIXED = [(25.0 + 9 * k, 30.0 + 5 * (k % 3), 34.0) for k in range(9)]
+LAST = date(2024, 12, 19)
+
+
+def write_radar(folder: Path, day: date, power: NDArray[Any], **properties: Any) -> None:
+    """Write a date as a STAC Item beside its two bands."""
+    name = f"S1A_IW_GRDH_1SDV_{day:%Y%m%d}T034300_rtc"
+    (folder / name).mkdir(parents=True)
+    assets = {}
+    for band, pixels in zip(("VV", "VH"), power, strict=True):
+        scenery.write_band(folder / name / f"{band}.tif", pixels.astype(np.float32), 10)
+        assets[band] = {"href": f"./{name}/{band}.tif", "raster:bands": [{"data_type": "float32", "nodata": 0}]}
+    item = scenery.stac_item(scenery.Pass(day=str(day)), assets)
+    facts = {"platform": "sentinel-1a", "sat:relative_orbit": 94, "sat:orbit_state": "descending"}
+    item["properties"] = {"datetime": f"{day}T03:43:00Z", **facts, **properties}
+    (folder / f"{name}.json").write_text(json.dumps(item | {"id": name}))
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve dates of one track, and a ship on the last."""
+    folder = tmp_path_factory.mktemp("radar")
+    rng = np.random.default_rng(3)
+    for k in range(12):
+        ships = [SHIP] if k == 0 else []
+        power = speckled.date(rng, points=[*FIXED, *ships], side=scenery.SIZE)
+        write_radar(folder / "s1", LAST - timedelta(days=12 * k), power)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def result(scenes: Path) -> Result:
+    return run(recipe_for(scenes))
+
+
+def recipe_for(scenes: Path, **changes: Any) -> Recipe:
+    values: dict[str, Any] = {
+        "area": str(scenery.write_area(scenes / "area.geojson")),
+        "before": LAST - timedelta(days=12),
+        "after": LAST,
+        "sensor": "s1",
+        "source": f"folder:{scenes / 's1'}",
+    }
+    return Recipe(**(values | changes))
+
+
+def test_a_ship_that_arrives_is_flagged_where_it_lies(result: Result) -> None:
+    first = result.flags[0].object
+    rows, cols = (first.rows.mean() + 20, first.cols.mean() + 20)
+    assert (first.change, first.scale) == ("appeared", "object")
+    assert np.hypot(rows - SHIP[0], cols - SHIP[1]) < 2
+    assert result.change.calibrated
+    assert first.p_value is not None
+    assert first.p_value < 0.01
+
+
+def test_the_dates_are_registered_on_what_never_moves(result: Result) -> None:
+    assert result.baseline_dates == 10
+    shifts = [record.shift_px for record in result.alignments]
+    assert shifts[0] == (0.0, 0.0)
+    assert np.abs(shifts).max() < 0.3
+    assert not any("not registered" in warning for warning in result.warnings)
+
+
+def test_what_could_have_been_seen_is_told_by_class(result: Result) -> None:
+    told = {row.object: row.pd for row in result.detectability}
+    assert told["ship-120m"] > 0.9
+    assert told["Ka-52"] < told["ship-120m"]
+
+
+def test_the_run_is_written_with_its_sensor(result: Result, tmp_path: Path) -> None:
+    folder = write_run(result, tmp_path / "run")
+    record = json.loads((folder / "run.json").read_text())
+    flags = json.loads((folder / "flags.geojson").read_text())["features"]
+    assert (record["sensor"], record["detection"]["quantity"]) == ("s1", "gamma0")
+    assert {flag["properties"]["sensor"] for flag in flags} == {"s1"}
+    assert "C-band radar" in (folder / "report.html").read_text()
+
+
+def test_either_sensor_means_radar_where_there_is_no_optical_pair(scenes: Path) -> None:
+    result = run(recipe_for(scenes, sensor="auto", baseline=0))
+    assert result.after.quantity == "gamma0"
+    assert not result.change.calibrated
+    assert any("radar was compared" in warning for warning in result.warnings)
+
+
+@pytest.mark.parametrize(
+    "other", [{"sat:relative_orbit": 21}, {"sat:orbit_state": "ascending", "sat:relative_orbit": 14}]
+)
+def test_another_track_is_never_compared(tmp_path: Path, other: dict[str, Any]) -> None:
+    rng = np.random.default_rng(4)
+    for day, properties in ((LAST - timedelta(days=12), {}), (LAST, other)):
+        write_radar(tmp_path / "s1", day, speckled.date(rng, points=FIXED, side=scenery.SIZE), **properties)
+    with pytest.raises(InsufficientImageryError, match="relative orbit"):
+        run(recipe_for(tmp_path))
