@@ -17,6 +17,7 @@ from revisit.cli.demo import demo
 from revisit.cli.detectability import detectability
 from revisit.cli.doctor import doctor
 from revisit.cli.import_ import import_scenes
+from revisit.cli.rfi import rfi
 from revisit.cli.scenes import scenes
 from revisit.cli.sites import sites
 from revisit.cli.terminal import Session, fail
@@ -39,6 +40,7 @@ app.command("import")(import_scenes)
 app.command("scenes")(scenes)
 app.command("compare")(compare)
 app.command("detectability")(detectability)
+app.command("rfi")(rfi)
 app.command("demo")(demo)
 app.add_typer(cache_app, name="cache")
 app.command("doctor")(doctor)
