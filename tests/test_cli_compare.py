@@ -112,7 +112,6 @@ def test_without_a_folder_a_run_goes_to_runs(
         (["--after", "2999-01-01"], "after (2999-01-01) lies in the future"),
         (["--after", "2024-02-30"], "after '2024-02-30' is not in the calendar"),
         (["--after", "17.12.2024"], "after '17.12.2024' is no date; write it as 2024-12-07"),
-        (["--sensor", "s1"], "use --sensor s2"),
         (["--sensor", "landsat"], "'landsat'; known: auto, s2, s1"),
         (["--within", "-1"], "within -1 days: choose 0 to 366"),
         (["--baseline", "-1"], "a baseline of -1 dates: choose 0 to 100"),

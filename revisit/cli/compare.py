@@ -21,7 +21,7 @@ Area = Annotated[
 ]
 Before = Annotated[str | None, typer.Option(help="Day of the earlier scene, such as 2024-12-07.", show_default=False)]
 After = Annotated[str | None, typer.Option(help="Day of the later scene.", show_default=False)]
-Sensor = Annotated[str | None, typer.Option(help="auto or s2.", show_default="auto")]
+Sensor = Annotated[str | None, typer.Option(help="auto, s2 or s1.", show_default="auto")]
 From = Annotated[
     str | None,
     typer.Option(
