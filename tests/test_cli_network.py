@@ -196,8 +196,8 @@ def misled(place: Path) -> Iterator[dict[str, Done]]:
     """Ask catalogues that answer with something else than they should."""
     with start("world", paging={"earth-search": "empty-page"}, page_limit={"earth-search": 5}) as broken:
         broken.fault("POST /planetary-computer/*search", [Fault(status=200, body=b"<html>Log in", times=FOR_EVER)])
-        message = {"status": 200, "headers": {"Content-Type": "application/json"}, "times": FOR_EVER}
-        broken.fault("POST */catalog/*search", [Fault(**message, body=b'{"message": "out of memory"}')])
+        message = Fault(status=200, body=b'{"message": "out of memory"}', times=FOR_EVER)
+        broken.fault("POST */catalog/*search", [message])
         area = str(place / "aprons.geojson")
         commands = {
             f"{verb} {source}": ["scenes", area, *MONTH, "--source", source]
