@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from imagery.addresses import same_origin
 from imagery.documents import parse_json
 from imagery.errors import BadAnswerError, CredentialsError, RefusedFileError, SourceError
 from imagery.exchange import Hosts, Request, Response
+from imagery.http.answers import server_words
 from imagery.scene import Period
 
 if TYPE_CHECKING:
@@ -128,16 +128,15 @@ def _check_page(response: Response) -> None:
     BadAnswerError
         Where it is no FeatureCollection with features.
     """
-    host = urlsplit(response.url).netloc
     try:
         document = parse_json(response.content)
     except RefusedFileError as error:
-        raise BadAnswerError(f"{host} answered a search with something else than a page of it: {error}") from error
+        raise BadAnswerError(f"answered a search with something else than a page of it: {error}") from error
     if not isinstance(document, dict) or document.get("type") != "FeatureCollection":
-        said = str(document.get("type") if isinstance(document, dict) else type(document).__name__)[:40]
-        raise BadAnswerError(f"{host} answered a search with {said!r}; a FeatureCollection is expected")
+        said = server_words(response.content)
+        raise BadAnswerError(f"answered a search with no FeatureCollection, but with this: {said or 'nothing'}")
     if not isinstance(document.get("features"), list):
-        raise BadAnswerError(f"{host} answered a search with a FeatureCollection without features")
+        raise BadAnswerError("answered a search with a FeatureCollection without features")
 
 
 def _canonical(request: Request) -> str:

@@ -28,7 +28,7 @@ from imagery.errors import (
 from imagery.exchange import Hosts, Request
 from imagery.hardening import live_drivers
 from imagery.http import Client, Patience
-from revisit.settings import DEFAULT, GIB, SETTINGS, Settings
+from revisit.settings import GIB, SETTINGS, Settings
 
 Outcome = Literal["ok", "warning", "failed"]
 
@@ -128,9 +128,10 @@ def _gdal() -> Finding:
 
 
 def _configuration(settings: Settings) -> Finding:
-    changed = [f"{key} from {origin}" for key, origin in settings.origins.items() if origin != DEFAULT]
-    file = str(settings.config_file) if settings.config_file else "no config file"
-    return Finding(name="settings", outcome="ok", found=f"{file}; {', '.join(changed) or 'all as they come'}")
+    file = f"the config file {settings.config_file}" if settings.config_file else "no config file"
+    variables = {name for setting in SETTINGS.values() for name in setting.variables}
+    given = sorted(name for origin in settings.origins.values() if (name := origin.rpartition(" ")[2]) in variables)
+    return Finding(name="settings", outcome="ok", found=f"{file}; in the environment: {', '.join(given) or 'nothing'}")
 
 
 def _cache(settings: Settings) -> Finding:
@@ -234,7 +235,7 @@ def _meaning(error: Exception) -> str:
 
 
 def _probes(settings: Settings) -> list[_Probe]:
-    others = "Runs use the other sources meanwhile."
+    others = "Runs use what other sources answer."
     return [
         _Probe(
             name="earth-search",

@@ -14,6 +14,7 @@ from typing import Any
 from aoi import AOI
 from aoi.builtin import load_site
 from tests.servers import Server
+from tests.servers.handle import ROOT
 
 ENDS_WITHIN_S = 120
 """A guard against commands that never end; nothing is timed."""
@@ -66,8 +67,13 @@ def begin(arguments: Sequence[str], environment: Mapping[str, str]) -> subproces
     """Start a command."""
     return subprocess.Popen(
         [sys.executable, "-c", "from revisit.cli.main import main; main()", *arguments],
-        env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def end(process: subprocess.Popen[str]) -> Done:

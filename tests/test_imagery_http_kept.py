@@ -198,7 +198,7 @@ def test_no_secret_leaves_with_an_error_or_a_log(
     request = ask(server, sign=sign)
     with (
         caplog.at_level(logging.DEBUG),
-        Client(cache=cache, clock=FastClock()) as client,
+        Client(cache=cache, clock=FastClock(), patience=Patience(attempts=2, read_s=1.0)) as client,
         pytest.raises(ImageryError) as caught,
     ):
         client.json(request)

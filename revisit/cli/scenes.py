@@ -57,7 +57,7 @@ def _print_table(listing: Listing) -> None:
     """Print who had what, the passes, and what would be compared."""
     for asked in listing.found.asked:
         state = "answered completely" if asked.complete else "did not answer completely"
-        typer.echo(f"{asked.name}: {asked.scenes} scene(s), {state}{f'; {asked.note}' if asked.note else ''}")
+        typer.echo(f"{asked.name}: {asked.scenes} product(s), {state}{f'; {asked.note}' if asked.note else ''}")
     choice = listing.choice
     roles = {choice.before.id: "before", choice.after.id: "after"} if choice else {}
     if listing.passes:
@@ -66,10 +66,13 @@ def _print_table(listing: Listing) -> None:
     else:
         typer.echo("no pass was found" if listing.found.complete else "no pass was found; absence is not proved")
     if listing.reasons:
-        typer.echo(f"{len(listing.reasons)} more file(s) of the same passes left out; --json says why")
+        typer.echo(
+            f"{len(listing.reasons)} more product(s) of the same passes left out: other tiles, sources and processings;"
+            " --json says why of each"
+        )
     for reason in choice.reasons if choice else ():
         typer.echo(f"compare would take {reason}")
-    if listing.refusal:
+    if listing.refusal and listing.passes:
         typer.echo(f"compare would refuse: {listing.refusal}")
     for line in (*listing.found.warnings, *listing.problems, *(choice.warnings if choice else ())):
         warn(line)

@@ -67,7 +67,8 @@ class Server:
         told["shared"] = str(shared_folder()) if kind == "world" else ""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.servers"],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUTF8": "1"},
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
+            env=os.environ | {"PYTHONUTF8": "1"},
         )  # fmt: skip
         assert self._process.stdin
         assert self._process.stdout

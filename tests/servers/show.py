@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 import sys
 import threading
 
@@ -24,10 +25,11 @@ def main() -> None:
         lines = [f"export {name}={shlex.quote(value)}" for name, value in world.environment().items()]
         sys.stdout.write("\n".join(lines) + "\n" + AFTERWARDS)
         sys.stdout.flush()
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            sys.stderr.write("Ended.\n")
+        ended = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: ended.set())
+        ended.wait()
+    sys.stderr.write("Ended.\n")
 
 
 if __name__ == "__main__":
