@@ -1,4 +1,4 @@
-"""`revisit verify`: is an evidence pack as it was recorded?"""
+"""`revisit verify`: whether an evidence pack is as it was recorded."""
 
 from __future__ import annotations
 
