@@ -53,7 +53,13 @@ class Chronochrome:
         return best
 
     def residual(
-        self, predictor: FloatArray, target: FloatArray, valid: BoolArray, *, fine: bool = False
+        self,
+        predictor: FloatArray,
+        target: FloatArray,
+        valid: BoolArray,
+        *,
+        fine: bool = False,
+        cover: NDArray[np.intp] | None = None,
     ) -> FloatArray:
         """Return target minus prediction (band, row, col); 0 where not valid.
 
@@ -63,8 +69,10 @@ class Chronochrome:
             As for `fit_chronochrome`.
         fine
             True: by `light`, for what is smaller than its kind of cover; else by `coefficients`.
+        cover
+            What `covers` says of the predictor, where that is known already.
         """
-        cover = self.covers(predictor, valid)
+        cover = self.covers(predictor, valid) if cover is None else cover
         out = np.zeros_like(target)
         for k, table in enumerate(self.light if fine else self.coefficients):
             here = valid & (cover == k)
@@ -114,7 +122,14 @@ def _whole_lines(known: FloatMatrix, wanted: FloatMatrix) -> _Lines:
 
 
 def fit_chronochrome(
-    predictor: FloatArray, target: FloatArray, valid: BoolArray, *, clusters: int = CLUSTERS
+    predictor: FloatArray,
+    target: FloatArray,
+    valid: BoolArray,
+    *,
+    clusters: int = CLUSTERS,
+    like: Chronochrome | None = None,
+    samples: int = SAMPLES,
+    noisy: bool = True,
 ) -> Chronochrome:
     """Fit the prediction of one date from another.
 
@@ -126,29 +141,42 @@ def fit_chronochrome(
         (row, col), True = usable on both.
     clusters
         Kinds of ground cover, found in the predictor.
+    like
+        A fit of the same predictor, whose covers are taken over.
+    samples
+        Pixels used per regression.
+    noisy
+        False: the predictor is the median of so many dates that plain regression finds how the light changed.
 
     Returns
     -------
     Chronochrome
     """
+    like = like or _find_covers(predictor, valid, clusters)
     known = predictor[:, valid].T.astype(np.float64)
     wanted = target[:, valid].T.astype(np.float64)
+    cover = like.covers(predictor, valid)[valid]
+    everything = robust.thin(len(known), samples)
+    whole = _whole_lines(known[everything], wanted[everything])
+    plain, light = [whole.plain] * len(like.clusters), [whole.light] * len(like.clusters)
+    for k in range(len(plain)):
+        mine = np.flatnonzero(cover == k)
+        if len(mine) >= SMALLEST_CLUSTER:
+            chosen = mine[robust.thin(len(mine), samples)]
+            here, there = known[chosen], wanted[chosen]
+            # From the whole image's line: a new roof may be half of its kind of cover, and must not become the rule.
+            plain[k] = robust.affine_regression(here, there, start=whole.plain)
+            if noisy:
+                light[k] = robust.structural_regression(here, there, slopes=whole.light[:-1], noise=whole.noise)
+    return replace(like, coefficients=np.stack(plain), light=np.stack(light if noisy else plain))
+
+
+def _find_covers(predictor: FloatArray, valid: BoolArray, clusters: int) -> Chronochrome:
+    """Return a model that knows the predictor's covers, and no regression yet."""
+    known = predictor[:, valid].T.astype(np.float64)
     centre, spread = known.mean(0), known.std(0) + 1e-6
     smooth = _scaled(box_mean(predictor, valid, 3), centre, spread)[:, valid].T
     few = smooth[robust.thin(len(smooth), SAMPLES)]
     centres = _cluster_centres(np.ascontiguousarray(few), max(1, min(clusters, len(few) // SMALLEST_CLUSTER)))
     blank = np.zeros((len(centres), len(centre) + 1, len(centre)))
-    model = Chronochrome(centre=centre, spread=spread, clusters=centres, coefficients=blank, light=blank)
-    cover = model.covers(predictor, valid)[valid]
-    everything = robust.thin(len(known), SAMPLES)
-    whole = _whole_lines(known[everything], wanted[everything])
-    plain, light = [whole.plain] * len(centres), [whole.light] * len(centres)
-    for k in range(len(centres)):
-        mine = np.flatnonzero(cover == k)
-        if len(mine) >= SMALLEST_CLUSTER:
-            chosen = mine[robust.thin(len(mine), SAMPLES)]
-            here, there = known[chosen], wanted[chosen]
-            # From the whole image's line: a new roof may be half of its kind of cover, and must not become the rule.
-            plain[k] = robust.affine_regression(here, there, start=whole.plain)
-            light[k] = robust.structural_regression(here, there, slopes=whole.light[:-1], noise=whole.noise)
-    return replace(model, coefficients=np.stack(plain), light=np.stack(light))
+    return Chronochrome(centre=centre, spread=spread, clusters=centres, coefficients=blank, light=blank)

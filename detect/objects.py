@@ -114,6 +114,7 @@ def _measured(layer: _Layer, pixels: Pixels, at: tuple[int, int]) -> ChangedObje
     # The pixels of a point blurred by s, seen down to a share q, have the variance s^2 ln(1/q) / 2 along each axis.
     form = _shape(pixels, layer.gsd, layer.blur_px**2 * np.log(1 / layer.share) / 2)
     values = layer.contrast.bands[(slice(None), *pixels)].mean(axis=0)
+    chance = float(layer.change.p_value[at])
     return ChangedObject(
         scale=layer.change.scale,
         change=_sign(layer.change, pixels),
@@ -126,6 +127,7 @@ def _measured(layer: _Layer, pixels: Pixels, at: tuple[int, int]) -> ChangedObje
         orientation_deg=form.orientation_deg,
         area_m2=len(pixels[0]) * layer.gsd**2,
         contrast=float(values[int(np.argmax(np.abs(values)))] if objects else values.mean()),
+        p_value=None if np.isnan(chance) else chance,
     )
 
 

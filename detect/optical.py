@@ -243,7 +243,7 @@ def _structure(
     return smooth
 
 
-def _direction(pair: Pair, model: PairModel, *, outer: float, options: PairOptions) -> NDArray[np.int8]:
+def signed_direction(pair: Pair, model: PairModel, *, outer: float, options: PairOptions) -> NDArray[np.int8]:
     """Return +1 where the later date stands out more than the earlier, -1 where less, 0 where they are alike.
 
     Brightness alone cannot tell: a dark helicopter that arrives on concrete makes it darker.
@@ -318,11 +318,14 @@ def detect_pair(
         objects=_scale_change(
             "object",
             objects,
-            _direction(pair, model, outer=narrow, options=options),
+            signed_direction(pair, model, outer=narrow, options=options),
             by_stratum(objects, ground, object_rule),
         ),
         areas=_scale_change(
-            "area", areas, _direction(pair, model, outer=wide, options=options), by_stratum(areas, ground, area_rule)
+            "area",
+            areas,
+            signed_direction(pair, model, outer=wide, options=options),
+            by_stratum(areas, ground, area_rule),
         ),
         valid=pair.valid,
         method=METHOD,

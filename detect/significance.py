@@ -82,14 +82,34 @@ def own_threshold(
     TooFewMaximaError
         Where the ground is too small.
     """
-    peaks = np.sort(statistic[local_maxima(statistic, where, odd_pixels(spacing_m, gsd))].astype(np.float64))
+    peaks = statistic[local_maxima(statistic, where, odd_pixels(spacing_m, gsd))]
+    return tail_threshold(peaks, km2=float(where.sum()) * (gsd / 1000) ** 2, per_km2=per_km2, floor=floor)
+
+
+def tail_threshold(peaks: FloatArray, *, km2: float, per_km2: float, floor: float = 0.0) -> float:
+    """Return the value that chance maxima pass `per_km2` times per km2, by the exponential tail of `own_threshold`.
+
+    Parameters
+    ----------
+    peaks
+        (n,) local maxima.
+    km2
+        Ground that they were found on, all maps together.
+    per_km2, floor
+        As for `own_threshold`.
+
+    Raises
+    ------
+    TooFewMaximaError
+        Where there are fewer than FEWEST_PEAKS.
+    """
     if len(peaks) < FEWEST_PEAKS:
         raise TooFewMaximaError(f"{len(peaks)} local maxima do not show a tail; {FEWEST_PEAKS} are needed")
-    start, end = np.quantile(peaks, [1 - TAIL_FROM, 1 - TAIL_TO])
-    beyond = peaks[peaks > start]
+    values = peaks.astype(np.float64)
+    start, end = np.quantile(values, [1 - TAIL_FROM, 1 - TAIL_TO])
+    beyond = values[values > start]
     seen = int((beyond <= end).sum())
     scale = (np.minimum(beyond, end) - start).sum() / max(seen, 1)
-    km2 = where.sum() * (gsd / 1000) ** 2
     rate = len(beyond) / km2
     return float(max(start + scale * np.log(max(rate / per_km2, 1.0)), floor))
 

@@ -8,27 +8,53 @@ from pathlib import Path
 from revisit.errors import one_line
 from revisit.ground import AREA
 from revisit.result import Flag, Result
-from revisit.wording import number, percent, plural
+from revisit.seen import seen_line
+from revisit.wording import (
+    BEYOND_CHANCE,
+    beyond_chance,
+    by_chance,
+    number,
+    percent,
+    plural,
+    why_uncalibrated,
+)
 
 MOST_ROWS = 20
 """Of the table; the report has all."""
-HEADS = ("flag", "zone", "change", "scale", "size", "towards", "contrast")
+HEADS = ("flag", "zone", "change", "scale", "size", "contrast")
+CHANCE_HEADS = ("p", "expected")
+"""Of calibrated runs: the flag's probability per place, and how many such flags chance alone would give."""
+LIKELY = 0.5
+"""Classes at least so likely beside the likeliest are named, at most `MOST_CLASSES`; the report has all."""
+MOST_CLASSES = 3
 
 
-def honest_line(result: Result) -> str:
+def _no_change(result: Result) -> str:
+    """Return what can be said where nothing was flagged: of ground that was valid, and no more."""
+    ground = f"{percent(result.searched_valid_share)} of the searched ground that was valid on both dates"
+    line = f"No change flagged on the {ground} ({number(result.searched_km2)} km2)."
+    return line if result.detectability else f"{line} How small a change would have been seen there was not measured."
+
+
+def honest_lines(result: Result) -> list[str]:
     """Return how many changes were flagged, and what is known of how many of them are chance."""
-    rate, ground = result.recipe.false_alarms_per_km2, number(result.searched_km2)
-    if not result.flags:
-        return (
-            f"No change flagged on the {percent(result.searched_valid_share)} of the searched ground that was valid on"
-            f" both dates ({ground} km2). How small a change would have been seen there is not stated by this version."
-        )
-    chance = number(rate * result.searched_km2, 2)
-    asked = f"about {chance} by chance were asked for ({number(rate)} per km2 on {ground} km2)"
-    caution = (
-        "" if result.change.calibrated else ", but a two-date threshold is not calibrated: the true number is not known"
-    )
-    return f"{plural(len(result.flags), 'change')} flagged; {asked}{caution}."
+    rate, count = number(result.recipe.false_alarms_per_km2), len(result.flags)
+    reason = why_uncalibrated(result)
+    chance = number(by_chance(result), 2)
+    if reason is not None:
+        caution = f"Uncalibrated: {reason}."
+        if not count:
+            return [_no_change(result), caution]
+        asked = f"about {chance} by chance {'was' if chance == '1' else 'were'} asked for ({rate} per km2)"
+        return [f"{plural(count, 'change')} flagged; {asked}, but the true number is not known", caution]
+    if not count:
+        return [_no_change(result), f"Chance alone would give about {chance} ({rate} per km2 asked)."]
+    beyond = beyond_chance(result)
+    few = f"fewer than {BEYOND_CHANCE:g} such expected"
+    return [
+        f"{plural(count, 'change')} flagged; chance alone would give about {chance} ({rate} per km2 asked)",
+        f"{beyond or 'none'} of them beyond chance ({few})",
+    ]
 
 
 def _size(flag: Flag) -> str:
@@ -36,11 +62,18 @@ def _size(flag: Flag) -> str:
     return f"{flag.object.length_m:.0f} x {flag.object.width_m:.0f} m"
 
 
-def _row(flag: Flag) -> tuple[str, ...]:
+def _classes(flag: Flag) -> str:
+    """Return the likeliest classes that a flag's size and contrast agree with."""
+    likely = [one.name for one in flag.object.candidates if one.likelihood >= LIKELY]
+    return ", ".join(likely[:MOST_CLASSES]) + (" ..." if len(likely) > MOST_CLASSES else "") or "-"
+
+
+def _row(flag: Flag, *, calibrated: bool) -> tuple[str, ...]:
     """Return the cells of one flag."""
     item = flag.object
-    towards, contrast = f"{item.orientation_deg:.0f} deg", f"{item.contrast:+.3f}"
-    return flag.id, one_line(flag.zone or "-"), item.change, item.scale, _size(flag), towards, contrast
+    chance = (number(item.p_value, 2), number(item.false_alarms, 2)) if calibrated else ()
+    place = one_line(flag.zone or "-")
+    return flag.id, place, item.change, item.scale, _size(flag), f"{item.contrast:+.3f}", *chance, _classes(flag)
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -51,7 +84,7 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _shift_line(result: Result) -> str:
     """Return how far the later date lay off, and how well that is known."""
-    record = result.alignments[-1]
+    record = next(row for row in result.alignments if row.scene_id in result.after.scene_ids)
     # Adding zero to a rounded number turns -0.0 into 0.0.
     rows, cols = (round(value, 3) + 0.0 for value in record.shift_px)
     row_error, col_error = record.standard_error_px
@@ -74,8 +107,15 @@ def _flag_lines(result: Result) -> list[str]:
     if not result.flags:
         return []
     more = len(result.flags) - MOST_ROWS
-    lines = table([HEADS, *(_row(flag) for flag in result.flags[:MOST_ROWS])])
+    calibrated = result.change.calibrated
+    rows = [_row(flag, calibrated=calibrated) for flag in result.flags[:MOST_ROWS]]
+    lines = table([(*HEADS, *(CHANCE_HEADS if calibrated else ()), "consistent with"), *rows])
     return [*lines, f"... and {more} more, in the report"] if more > 0 else lines
+
+
+def _seen_lines(result: Result) -> list[str]:
+    """Return what could have been seen, where that was measured."""
+    return ["", seen_line(result.detectability)] if result.detectability else []
 
 
 def digest(result: Result, folder: Path) -> str:
@@ -96,5 +136,5 @@ def digest(result: Result, folder: Path) -> str:
         _shift_line(result),
         _shares_line(result),
     ]
-    body = [honest_line(result), *_flag_lines(result)]
-    return "\n".join([*head, "", *(f"  {line}" for line in body), "", f"Report: {folder / 'report.html'}"])
+    body = [*honest_lines(result), *_flag_lines(result), *_seen_lines(result)]
+    return "\n".join([*head, "", *(f"  {line}".rstrip() for line in body), "", f"Report: {folder / 'report.html'}"])

@@ -102,7 +102,7 @@ def flag_properties(flag: Flag, result: Result) -> dict[str, Any]:
         "sensor": result.scenes[0].scene.sensor,
         "before": iso_time(result.before.acquired),
         "after": iso_time(result.after.acquired),
-        "scenes": [record.scene.id for record in result.scenes],
+        "scenes": [record.scene.id for record in result.scenes if record.role != "baseline"],
         "notes": list(flag.notes),
     }
 

@@ -14,6 +14,8 @@ from imagery.raster import BoolArray
 
 ROUGH_OUTLINE_M = 100.0
 """From this accuracy on an outline is an estimate, and all that is said of its zone says so."""
+SHADOW_REACH_M = 50.0
+"""How far from a building its shadow and its blur count: 17 m of height under a sun of 20 degrees."""
 AREA = "area"
 """The key of the whole area beside the zones' names."""
 
@@ -32,6 +34,8 @@ class Ground:
     """(row, col) True = changes are flagged here: the zones where there are any, else the area."""
     strata: NDArray[np.uint8]
     """(row, col) kind of searched ground, 1 and up; 0 = not searched. Concrete and soil do not share one noise."""
+    near_buildings: BoolArray
+    """(row, col) True = within SHADOW_REACH_M of an outlined building: ground that it shades on some dates only."""
 
     def shares(self, valid: BoolArray) -> dict[str, float]:
         """Return the share of True in a (row, col) map, by zone name and for the whole area."""
@@ -58,6 +62,19 @@ def _strata(aoi: AOI, zones: Mapping[str, BoolArray], searched: BoolArray) -> ND
     return kinds
 
 
+def _near_buildings(aoi: AOI, grid: Grid) -> BoolArray:
+    """Return the ground (row, col) that the area's buildings may shade."""
+    from scipy.ndimage import distance_transform_edt
+
+    built = np.zeros(grid.shape, np.bool_)
+    for building in aoi.buildings:
+        built |= burn(building.geometry, grid)
+    if not built.any():
+        return built
+    near: BoolArray = distance_transform_edt(~built) * grid.gsd <= SHADOW_REACH_M
+    return near
+
+
 def lay_out(aoi: AOI, grid: Grid) -> Ground:
     """Return the area burnt onto its grid."""
     maps = {zone.name: burn(zone.geometry, grid) for zone in aoi.zones}
@@ -65,7 +82,15 @@ def lay_out(aoi: AOI, grid: Grid) -> Ground:
     inside = burn(aoi.geometry, grid)
     searched: BoolArray = np.logical_or.reduce(list(zones.values())) if zones else inside
     strata = _strata(aoi, zones, searched)
-    return Ground(aoi=aoi, grid=grid, inside=inside, zones=zones, searched=searched, strata=strata)
+    return Ground(
+        aoi=aoi,
+        grid=grid,
+        inside=inside,
+        zones=zones,
+        searched=searched,
+        strata=strata,
+        near_buildings=_near_buildings(aoi, grid),
+    )
 
 
 def outline_note(zone: Zone) -> str | None:

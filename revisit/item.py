@@ -12,6 +12,7 @@ from shapely.geometry import mapping
 from revisit.manifest import ATTRIBUTION
 from revisit.plain import iso_time
 from revisit.result import Result
+from revisit.wording import why_uncalibrated
 
 NAME = "item.json"
 STAC_VERSION = "1.1.0"
@@ -34,6 +35,7 @@ TYPES = {
 TITLES = {
     "run.json": "Manifest: what was asked, used and found",
     "flags.geojson": "Changed objects",
+    "detectability.json": "What could have been seen: probability of detection by class and kind of ground",
     "change.tif": "Change statistics of both scales, direction and validity",
     "before.tif": "Before, as compared",
     "after.tif": "After, as compared",
@@ -76,6 +78,13 @@ def _asset(path: Path, result: Result) -> dict[str, Any]:
     return asset | (_projection(result) if path.suffix == ".tif" else {})
 
 
+def _said(result: Result) -> tuple[str, str]:
+    """Return whose data these are, and that the thresholds are not calibrated where they are not."""
+    whose = "Made from simulated scenes; nothing here is real imagery." if result.simulated else f"{ATTRIBUTION}."
+    reason = why_uncalibrated(result)
+    return whose, f"Uncalibrated: {reason}." if reason else ""
+
+
 def item(result: Result, folder: Path) -> dict[str, Any]:
     """Return the STAC Item that lists every file of a finished run.
 
@@ -91,7 +100,7 @@ def item(result: Result, folder: Path) -> dict[str, Any]:
     simulated = "SIMULATED: " if result.simulated else ""
     properties = {
         "title": f"{simulated}changes at {result.aoi.name}, {start:%Y-%m-%d} to {end:%Y-%m-%d}",
-        "description": "Made from simulated scenes; nothing here is real imagery." if simulated else f"{ATTRIBUTION}.",
+        "description": " ".join(part for part in _said(result) if part),
         "datetime": None,
         "start_datetime": iso_time(start),
         "end_datetime": iso_time(end),

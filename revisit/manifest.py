@@ -18,6 +18,7 @@ from revisit import __version__
 from revisit.plain import iso_time, rounded
 from revisit.recipe import Recipe, command_of, recipe_table
 from revisit.result import AlignmentRecord, Result, SceneRecord
+from revisit.wording import why_uncalibrated
 
 SCHEMA = "revisit/run/1"
 LIBRARIES = (
@@ -29,10 +30,6 @@ LIBRARIES = (
     "rasterio",
     "shapely",
     "pyproj",
-)
-NOT_CALIBRATED = (
-    "The threshold of two dates is not calibrated: how many flags chance alone gives on this ground is not known from"
-    " two dates; the rate asked for is an intention, not a promise."
 )
 ATTRIBUTION = "Contains modified Copernicus Sentinel data"
 
@@ -116,20 +113,20 @@ def _range(threshold: NDArray[np.float32]) -> list[float | None]:
 
 def _detection(result: Result) -> dict[str, Any]:
     """Return how changes were looked for."""
-    change = result.change
+    change, reason = result.change, why_uncalibrated(result)
     return {
         "method": change.method,
         "bands": list(result.before.bands),
         "quantity": result.before.quantity,
         "thresholds": {scale.scale: _range(scale.threshold) for scale in (change.objects, change.areas)},
-        "statement": None if change.calibrated else NOT_CALIBRATED,
+        "statement": None if reason is None else f"Uncalibrated: {reason}.",
     }
 
 
 def manifest(result: Result) -> dict[str, Any]:
     """Return the manifest of a run as plain JSON values.
 
-    The same inputs give the same manifest, but for `timings_s`.
+    The same inputs give the same manifest, but for `timings_s` and `exchange`: what is kept need not be fetched again.
     """
     return {
         "schema": SCHEMA,
@@ -143,6 +140,7 @@ def manifest(result: Result) -> dict[str, Any]:
         "complete": result.complete,
         "false_alarms_per_km2": result.recipe.false_alarms_per_km2,
         "calibrated": result.change.calibrated,
+        "baseline": result.baseline_dates,
         "detection": _detection(result),
         "grid": _grid(result),
         "scenes": [_scene(record, result.recipe) for record in result.scenes],
@@ -155,5 +153,6 @@ def manifest(result: Result) -> dict[str, Any]:
         "attribution": None if result.simulated else ATTRIBUTION,
         "software": software(),
         "warnings": list(result.warnings),
+        "exchange": dict(result.exchange) if result.exchange is not None else None,
         "timings_s": dict(result.timings_s),
     }

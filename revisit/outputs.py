@@ -26,6 +26,9 @@ from revisit.overlay import write_pictures
 from revisit.plain import iso_time, write_json
 from revisit.report import write_report
 from revisit.result import Result
+from revisit.seen import NAME as DETECTABILITY
+from revisit.seen import detectability_table
+from revisit.wording import why_uncalibrated
 
 MANIFEST = "run.json"
 CHANGE_BANDS = ("object_statistic", "object_p", "area_statistic", "area_p", "direction", "valid")
@@ -78,7 +81,9 @@ def _tags(result: Result, raster: Raster | None = None) -> dict[str, str]:
 def _write_rasters(result: Result, folder: Path) -> None:
     """Write the change maps and both dates as compared."""
     maps = change_bands(result)
-    write_cog(folder / "change.tif", maps, grid=result.grid, descriptions=CHANGE_BANDS, tags=_tags(result))
+    reason = why_uncalibrated(result)
+    tags = _tags(result) | {"CALIBRATION": f"uncalibrated: {reason}" if reason else "calibrated"}
+    write_cog(folder / "change.tif", maps, grid=result.grid, descriptions=CHANGE_BANDS, tags=tags)
     for name, raster in (("before.tif", result.before), ("after.tif", result.after)):
         tags = _tags(result, raster)
         write_cog(folder / name, raster.data, grid=raster.grid, descriptions=raster.bands, tags=tags)
@@ -89,6 +94,8 @@ def _write_files(result: Result, folder: Path) -> None:
     start = time.perf_counter()
     _write_rasters(result, folder)
     write_json(folder / "flags.geojson", flag_collection(result))
+    if result.detectability:
+        write_json(folder / DETECTABILITY, detectability_table(result))
     write_pictures(result, folder)
     write_report(result, folder)
     record = manifest(result)
@@ -103,6 +110,8 @@ def _listed(folder: Path) -> set[str] | None:
         if (folder / MANIFEST).stat().st_size > MOST_MANIFEST_BYTES:
             return None
         record = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if record.get("finished") is False:
+            return {MANIFEST}
         listed = json.loads((folder / ITEM).read_text(encoding="utf-8"))
         if str(record["schema"]).rpartition("/")[0] != SCHEMA.rpartition("/")[0]:
             return None
@@ -157,7 +166,7 @@ def _replace(target: Path, stage: Path, old: Path) -> None:
 
 
 @contextmanager
-def _staged(target: Path) -> Iterator[Path]:
+def staged(target: Path) -> Iterator[Path]:
     """Give a new folder beside the target, and move it there when all went well; else remove it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     token = secrets.token_hex(4)
@@ -197,7 +206,7 @@ def write_run(result: Result, folder: Path) -> Path:
     target = Path(os.path.realpath(folder))
     check_target(target)
     try:
-        with _staged(target) as stage:
+        with staged(target) as stage:
             _write_files(result, stage)
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror or error}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -13,21 +13,24 @@ import numpy as np
 from aoi import AOI, Grid
 from aoi.formats import load_area
 from aoi.geometry import grid_for
-from detect.change import Change, ChangedObject, ScaleChange
-from detect.objects import find_objects
-from detect.optical import Pair as DatePair
-from detect.optical import detect_pair, fit_pair
+from detect.detectability import ClassDetectability, InjectionPlan
 from imagery.coregister import Aligned, Alignment, align
-from imagery.errors import InsufficientImageryError
+from imagery.errors import InsufficientImageryError, SourceError
 from imagery.raster import BoolArray, Raster
+from imagery.scene import Scene
 from imagery.sources.base import Source
+from revisit.baseline import Baseline, gather
+from revisit.detectability import assess
+from revisit.detection import Detected, find_changes
 from revisit.errors import UsageError
-from revisit.flags import SIMULATED, crop_objects, make_flags
+from revisit.flags import SIMULATED, make_flags
 from revisit.ground import Ground, ground_warnings, lay_out
 from revisit.recipe import Recipe, check_recipe
 from revisit.result import AlignmentRecord, Result
 from revisit.scenes import Pair, pick_pair
-from revisit.sources import open_source
+from revisit.sources import Access, Opened, open_source
+from revisit.watched import UnfinishedRunError, WatchedSource
+from revisit.wording import plural
 
 GSD_M = 10.0
 """Pixel spacing of Sentinel-2's finest bands."""
@@ -35,6 +38,8 @@ MARGIN_PX = 32
 """Read around the area, so that filters have context and the shift room; cut off before anything is reported."""
 MOST_PIXELS = 40_000_000
 """4000 km2 at 10 m: what can be compared in one piece within a laptop's memory."""
+BRIEF = InjectionPlan(placements=20)
+"""A hundredth of a second each, by class, kind of ground and direction."""
 SHAKY_PX = 0.3
 """From this error of the co-registration on, edges alone can look like changes."""
 
@@ -72,14 +77,9 @@ def _padded(inner: BoolArray) -> BoolArray:
     return padded
 
 
-def _core(grid: Grid) -> tuple[slice, slice]:
-    """Return the (rows, cols) of the grid within its padded self."""
-    return slice(MARGIN_PX, MARGIN_PX + grid.height), slice(MARGIN_PX, MARGIN_PX + grid.width)
-
-
 def _crop_raster(raster: Raster, grid: Grid) -> Raster:
     """Return the raster without the margin."""
-    rows, cols = _core(grid)
+    rows, cols = (slice(MARGIN_PX, MARGIN_PX + size) for size in grid.shape)
     return replace(
         raster,
         data=raster.data[:, rows, cols],
@@ -87,45 +87,6 @@ def _crop_raster(raster: Raster, grid: Grid) -> Raster:
         uncertain=raster.uncertain[rows, cols],
         grid=grid,
     )
-
-
-def _crop_scale(scale: ScaleChange, grid: Grid) -> ScaleChange:
-    """Return the maps of one scale without the margin."""
-    core = _core(grid)
-    return replace(
-        scale,
-        statistic=scale.statistic[core],
-        p_value=scale.p_value[core],
-        direction=scale.direction[core],
-        threshold=scale.threshold[core],
-    )
-
-
-def _crop_change(change: Change, grid: Grid) -> Change:
-    """Return the maps of both scales without the margin."""
-    return replace(
-        change,
-        objects=_crop_scale(change.objects, grid),
-        areas=_crop_scale(change.areas, grid),
-        valid=change.valid[_core(grid)],
-    )
-
-
-def _detect(aligned: Aligned, ground: Ground, recipe: Recipe) -> tuple[Change, list[ChangedObject]]:
-    """Return the change maps and objects on the ground's grid."""
-    before, after = aligned.before, aligned.after
-    dates = DatePair(
-        before=before.data,
-        after=after.data,
-        valid=before.valid & after.valid,
-        gsd=ground.grid.gsd,
-        shift_error_px=aligned.alignment.residual_px,
-    )
-    model, strata = fit_pair(dates), np.pad(ground.strata, MARGIN_PX)
-    change = detect_pair(dates, strata, false_alarms_per_km2=recipe.false_alarms_per_km2, model=model)
-    found = find_objects(change, dates, model)
-    objects = crop_objects(found, margin=MARGIN_PX, shape=ground.grid.shape)
-    return _crop_change(change, ground.grid), objects
 
 
 def _alignment_warnings(alignment: Alignment) -> list[str]:
@@ -136,12 +97,19 @@ def _alignment_warnings(alignment: Alignment) -> list[str]:
     return [f"the dates could be aligned only to {error:.2f} px: edges and buildings may look changed"]
 
 
-def _alignment_records(pair: Pair, alignment: Alignment) -> tuple[AlignmentRecord, ...]:
-    """Return how each scene lay against the before scene."""
+def _alignment_record(scene_id: str, alignment: Alignment) -> AlignmentRecord:
+    """Return how a scene lay against the before scene."""
+    return AlignmentRecord(
+        scene_id=scene_id, shift_px=alignment.shift_px, standard_error_px=alignment.standard_error_px
+    )
+
+
+def _alignment_records(pair: Pair, alignment: Alignment, baseline: Baseline) -> tuple[AlignmentRecord, ...]:
+    """Return how each scene lay against the before scene, which stands first and then the after scene."""
     before, after = (record.scene.id for record in pair.records)
     still = AlignmentRecord(scene_id=before, shift_px=(0.0, 0.0), standard_error_px=(0.0, 0.0))
-    moved = AlignmentRecord(scene_id=after, shift_px=alignment.shift_px, standard_error_px=alignment.standard_error_px)
-    return still, moved
+    dates = (_alignment_record(date.record.scene.id, date.alignment) for date in baseline.dates)
+    return still, _alignment_record(after, alignment), *dates
 
 
 def _valid_share(ground: Ground, valid: BoolArray) -> float:
@@ -154,13 +122,35 @@ def _valid_share(ground: Ground, valid: BoolArray) -> float:
     return share
 
 
+def _dates_of(pair: Pair) -> tuple[Scene, Scene]:
+    """Return the scenes of a pair."""
+    before, after = (record.scene for record in pair.records)
+    return before, after
+
+
+def _seen(
+    ground: Ground, pair: Pair, aligned: Aligned, *, found: Detected, plan: InjectionPlan
+) -> tuple[ClassDetectability, ...]:
+    """Return what could have been seen on the two dates."""
+    return assess(
+        ground,
+        aligned.before,
+        aligned.after,
+        statistics_of=found.statistics_of,
+        change=found.frame,
+        scenes=_dates_of(pair),
+        plan=plan,
+    )
+
+
 def _assemble(
-    recipe: Recipe, ground: Ground, pair: Pair, aligned: Aligned, *, found: tuple[Change, list[ChangedObject]]
+    recipe: Recipe, ground: Ground, pair: Pair, aligned: Aligned, *, baseline: Baseline, found: Detected
 ) -> Result:
     """Return the result of all stages."""
-    change, objects = found
+    change = found.change
     before, after = (_crop_raster(raster, ground.grid) for raster in (aligned.before, aligned.after))
-    simulated = any(record.scene.simulated for record in pair.records)
+    scenes = (*pair.records, *(date.record for date in baseline.dates))
+    simulated = any(record.scene.simulated for record in scenes)
     share, shares = _valid_share(ground, change.valid), ground.shares(change.valid)
     said = [SIMULATED] if simulated else []
     said += [*pair.warnings, *_alignment_warnings(aligned.alignment), *ground_warnings(ground, shares)]
@@ -170,22 +160,76 @@ def _assemble(
         grid=ground.grid,
         before=before,
         after=after,
-        scenes=pair.records,
-        alignments=_alignment_records(pair, aligned.alignment),
+        scenes=scenes,
+        alignments=_alignment_records(pair, aligned.alignment, baseline),
         change=change,
-        flags=make_flags(objects, ground=ground, before=before, after=after, simulated=simulated),
+        flags=make_flags(found.objects, ground=ground, before=before, after=after, simulated=simulated),
         searched_km2=float((ground.searched & change.valid).sum()) * ground.grid.gsd**2 / 1e6,
         valid_share=shares,
         simulated=simulated,
-        warnings=tuple(dict.fromkeys(said)),
+        warnings=tuple(dict.fromkeys([*said, *baseline.warnings])),
         timings_s={},
         searched_valid_share=share,
         reasons=pair.reasons,
-        complete=pair.complete,
+        complete=pair.complete and baseline.complete,
+        obstacle=found.obstacle,
     )
 
 
-def run(recipe: Recipe, *, source: Source | None = None, progress: Progress | None = None) -> Result:
+@contextmanager
+def _ended_early(watched: WatchedSource, opened: Opened, *, area: str) -> Iterator[None]:
+    """Say of a failure of the source what had been read until then."""
+    try:
+        yield
+    except SourceError as error:
+        raise UnfinishedRunError(error, watched, area=area, traffic=opened.traffic()) from error
+
+
+def _opened(recipe: Recipe, source: Source | None, access: Access | None) -> AbstractContextManager[Opened]:
+    """Return the source that was given, else the recipe's."""
+    return nullcontext(Opened(source=source)) if source else open_source(recipe.source, access)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Dates:
+    """Everything that was read, aligned."""
+
+    pair: Pair
+    aligned: Aligned
+    baseline: Baseline
+
+
+def _read(recipe: Recipe, ground: Ground, opened: Opened, *, clock: _Clock, tell: Progress) -> _Dates:
+    """Read and align the two dates and their baseline."""
+    grid, searched = ground.grid.padded(MARGIN_PX), _padded(ground.searched)
+    source = WatchedSource(source=opened.source)
+    with _ended_early(source, opened, area=ground.aoi.name):
+        with clock.stage("read"):
+            pair = pick_pair(source, recipe, aoi=ground.aoi, grid=grid, searched=searched, progress=tell)
+        tell(f"aligning {pair.records[1].scene.id} with {pair.records[0].scene.id}")
+        with clock.stage("align"):
+            aligned = align(pair.before, pair.after)
+        with clock.stage("baseline"):
+            baseline = gather(
+                source,
+                pair,
+                aligned.alignment,
+                aoi=ground.aoi,
+                searched=searched,
+                most=recipe.baseline,
+                progress=tell,
+            )
+    return _Dates(pair=pair, aligned=aligned, baseline=baseline)
+
+
+def run(
+    recipe: Recipe,
+    *,
+    source: Source | None = None,
+    access: Access | None = None,
+    progress: Progress | None = None,
+    plan: InjectionPlan | None = None,
+) -> Result:
     """Compare two dates of a place.
 
     Parameters
@@ -194,8 +238,13 @@ def run(recipe: Recipe, *, source: Source | None = None, progress: Progress | No
         What to compare, and how.
     source
         Where scenes come from, instead of what the recipe's `source` says.
+    access
+        How the network may be used; None: freely.
     progress
         Called with one line of text at each step.
+    plan
+        How thoroughly to measure what could have been seen. Where it is not given, that is measured briefly, and only
+        where the thresholds are calibrated.
 
     Returns
     -------
@@ -213,13 +262,24 @@ def run(recipe: Recipe, *, source: Source | None = None, progress: Progress | No
     with clock.stage("area"):
         aoi = load_area(recipe.area)
         ground = lay_out(aoi, _grid(aoi, recipe.gsd or GSD_M))
-    with clock.stage("read"), nullcontext(source) if source else open_source(recipe.source) as opened:
-        grid, searched = ground.grid.padded(MARGIN_PX), _padded(ground.searched)
-        pair = pick_pair(opened, recipe, aoi=aoi, grid=grid, searched=searched, progress=tell)
-    tell(f"aligning {pair.records[1].scene.id} with {pair.records[0].scene.id}")
-    with clock.stage("align"):
-        aligned = align(pair.before, pair.after)
-    tell("looking for changes")
+    with _opened(recipe, source, access) as opened:
+        dates = _read(recipe, ground, opened, clock=clock, tell=tell)
+    pair, aligned, baseline = dates.pair, dates.aligned, dates.baseline
+    tell(f"looking for changes, with {plural(len(baseline.dates), 'baseline date')}")
     with clock.stage("detect"):
-        found = _detect(aligned, ground, recipe)
-    return replace(_assemble(recipe, ground, pair, aligned, found=found), timings_s=clock.seconds)
+        found = find_changes(
+            aligned,
+            baseline,
+            ground=ground,
+            scenes=_dates_of(pair),
+            rate=recipe.false_alarms_per_km2,
+            margin=MARGIN_PX,
+        )
+    result = _assemble(recipe, ground, pair, aligned, baseline=baseline, found=found)
+    if plan or found.change.calibrated:
+        tell("measuring what could have been seen")
+        with clock.stage("detectability"):
+            seen = _seen(ground, pair, aligned, found=found, plan=plan or BRIEF)
+            result = replace(result, detectability=seen)
+    notes = tuple(dict.fromkeys((*result.warnings, *opened.notes())))
+    return replace(result, timings_s=clock.seconds, exchange=opened.traffic(), warnings=notes)

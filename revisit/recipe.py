@@ -22,6 +22,8 @@ MOST_DAYS = 366
 """A scene from another year answers another question."""
 EARLIEST = date(1972, 7, 23)
 """Launch of Landsat 1: before it nothing of the kind was taken."""
+MOST_BASELINE = 100
+"""More dates than one orbit has in the 400 days in which they may lie."""
 MOST_BYTES = 100_000
 """A recipe has a dozen short lines."""
 
@@ -40,6 +42,8 @@ class Recipe:
     """Such as "folder:PATH" or "demo"."""
     within_days: int = 10
     """How far from `before` and `after` a scene may be."""
+    baseline: int = 20
+    """Most earlier dates from which the noise of unchanged ground is learned; 0: compare two dates alone."""
     false_alarms_per_km2: float = 1.0
     """Flags that chance alone may give per km2 of searched ground, both scales together."""
     gsd: float | None = None
@@ -99,6 +103,7 @@ _PARSERS: Mapping[str, Any] = {
     "sensor": _text,
     "source": _text,
     "within_days": _whole,
+    "baseline": _whole,
     "false_alarms_per_km2": _number,
     "gsd": _number,
 }
@@ -165,6 +170,7 @@ def command_of(recipe: Recipe) -> str:
         "--sensor": recipe.sensor,
         "--source": recipe.source,
         "--within": recipe.within_days,
+        "--baseline": recipe.baseline,
         "--false-alarms": recipe.false_alarms_per_km2,
     }
     words = [word for name, value in options.items() for word in (name, str(value))]
@@ -205,6 +211,8 @@ def check_recipe(recipe: Recipe, *, today: date) -> None:
         raise UsageError("sensor s1: this version compares optical scenes only; use --sensor s2")
     if not 0 <= recipe.within_days <= MOST_DAYS:
         raise UsageError(f"within {recipe.within_days} days: choose 0 to {MOST_DAYS}")
+    if not 0 <= recipe.baseline <= MOST_BASELINE:
+        raise UsageError(f"a baseline of {recipe.baseline} dates: choose 0 to {MOST_BASELINE}")
     if not recipe.false_alarms_per_km2 > 0 or not math.isfinite(recipe.false_alarms_per_km2):
         raise UsageError(f"{recipe.false_alarms_per_km2} false alarms per km2: choose a number above 0, such as 1")
     if recipe.gsd is not None and not 1 <= recipe.gsd <= 1000:

@@ -23,6 +23,7 @@ from revisit.report_view import (
     zone_views,
 )
 from revisit.result import Result
+from revisit.seen import seen_line, seen_views
 from revisit.symbols import SIGN_COLOURS, SIGN_MARKS, SIMULATED, STRENGTH_WORDS
 from revisit.wording import (
     attribution,
@@ -95,6 +96,8 @@ def _view(result: Result) -> dict[str, Any]:
         "calibrated": result.change.calibrated,
         "candidates": any(flag.object.candidates for flag in result.flags),
         "radar": result.after.quantity != "reflectance",
+        "seen": seen_views(result.detectability),
+        "seen_line": seen_line(result.detectability),
         "sizes": pixel_sizes(result.grid.gsd),
         "steps": method_steps(result),
         "method": result.change.method,

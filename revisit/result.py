@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from aoi import AOI, Grid
 from detect.change import Change, ChangedObject
 from imagery.raster import Raster
 from imagery.scene import Scene
 from revisit.recipe import Recipe
+
+if TYPE_CHECKING:
+    from detect.detectability import ClassDetectability
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,5 +82,16 @@ class Result:
     """Share of the searched ground that was valid on both dates, 0 to 1."""
     reasons: tuple[str, ...] = ()
     """Why these two scenes were compared, one line each."""
+    exchange: Mapping[str, float] | None = None
+    """Requests, bytes and processing units that the run took; None without a network."""
     complete: bool = True
     """False where the source answered in part: another scene might have been chosen."""
+    detectability: tuple[ClassDetectability, ...] = ()
+    """What could have been seen on these dates, by class and kind of ground; empty where it was not measured."""
+    obstacle: str | None = None
+    """Why a baseline of enough dates could not be used; None where it was, or where there was none."""
+
+    @property
+    def baseline_dates(self) -> int:
+        """How many dates of a baseline were used."""
+        return sum(record.role == "baseline" for record in self.scenes)

@@ -6,10 +6,14 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
+from detect.series import MIN_DATES
 from revisit.flags import SIMULATED as SIMULATED_NOTE
 from revisit.ground import outline_note
 from revisit.result import AlignmentRecord, Flag, Result
 from revisit.symbols import SIMULATED
+
+BEYOND_CHANCE = 0.1
+"""A flag of which chance would give fewer than this many in the searched ground is called beyond chance."""
 
 _SENSORS = {"s2": "Sentinel-2 MSI (optical)", "s1": "Sentinel-1 C-band radar"}
 
@@ -78,6 +82,12 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
+def plural_of(amount: float, noun: str) -> str:
+    """Return a rough amount with its noun, such as "0.1 flags" or "1 flag"."""
+    written = number(amount, 2)
+    return f"{written} {noun}{'' if written == '1' else 's'}"
+
+
 def attribution(result: Result) -> str:
     """Return whose data the pictures are made of."""
     if result.simulated:
@@ -101,6 +111,36 @@ def title(result: Result) -> str:
     return f"{result.aoi.name}: {result.before.acquired:%Y-%m-%d} compared with {result.after.acquired:%Y-%m-%d}"
 
 
+def by_chance(result: Result) -> float:
+    """Return how many flags chance alone was asked to give on the ground that was searched."""
+    return result.recipe.false_alarms_per_km2 * result.searched_km2
+
+
+def why_uncalibrated(result: Result) -> str | None:
+    """Return why nothing is known of how often chance gives a flag; None where that was measured."""
+    dates, asked = result.baseline_dates, result.recipe.baseline
+    if result.change.calibrated:
+        return None
+    if not asked:
+        return "two dates alone were asked for, and they do not tell how often unchanged ground looks changed"
+    if dates < MIN_DATES:
+        used = f"{plural(dates, 'earlier date') if dates else 'no earlier date'} of the same orbit could be used"
+        used = f"only {plural(asked, 'earlier date')} were asked for" if asked < MIN_DATES else used
+        return f"{used}, and at least {MIN_DATES} are needed to tell how often unchanged ground looks changed"
+    if result.obstacle:
+        return f"the {dates} earlier dates do not tell how often unchanged ground looks changed: {result.obstacle}"
+    return (
+        f"the thresholds learned on some of the {dates} earlier dates did not hold on the others, so that it is not"
+        " known how often unchanged ground looks changed"
+    )
+
+
+def beyond_chance(result: Result) -> int:
+    """Return how many flags are beyond chance: fewer than `BEYOND_CHANCE` such were to be expected."""
+    expected = (flag.object.false_alarms for flag in result.flags)
+    return sum(count is not None and count < BEYOND_CHANCE for count in expected)
+
+
 def summary(result: Result) -> str:
     """Return the outcome in one sentence; "no change" is said of ground that was valid on both dates only."""
     if not result.searched_km2 > 0:
@@ -110,7 +150,8 @@ def summary(result: Result) -> str:
         return f"No change reached the threshold on {ground}."
     signs = [flag.object.change for flag in result.flags]
     parts = [f"{signs.count(sign)} {sign}" for sign in ("appeared", "vanished", "altered") if sign in signs]
-    return f"{plural(len(signs), 'change')} flagged ({', '.join(parts)}) on {ground}."
+    known = "" if result.change.calibrated else ", uncalibrated"
+    return f"{plural(len(signs), 'change')} flagged ({', '.join(parts)}) on {ground}{known}."
 
 
 def caveats(result: Result) -> tuple[Caveat, ...]:
@@ -127,15 +168,17 @@ def _calibration(result: Result) -> Caveat:
     """Say how far the thresholds can be believed."""
     rate, ground = result.recipe.false_alarms_per_km2, result.searched_km2
     asked = f"{number(rate)} per km² asked for, on {number(ground)} km² of searched ground"
-    if result.change.calibrated:
-        head = f"Chance alone would give about {number(rate * ground, 1)} such flags."
-        return Caveat(head=head, text=f"That is the rate of {asked}, measured on dates on which nothing was asked for.")
+    chance = f"about {plural_of(by_chance(result), 'such flag')}"
+    reason = why_uncalibrated(result)
+    if reason is None:
+        beyond = f"{plural(beyond_chance(result), 'flag')} beyond chance: fewer than {BEYOND_CHANCE:g} such expected."
+        text = f"That is the rate of {asked}, measured on {result.baseline_dates} earlier dates. {beyond}"
+        return Caveat(head=f"Chance alone would give {chance}.", text=text)
     text = (
-        "Two dates alone do not tell how often unchanged ground looks changed. "
-        f"At the rate of {asked}, chance would give about {number(rate * ground, 1)} flags; it may give more. "
+        f"{reason[0].upper()}{reason[1:]}. At the rate of {asked}, chance would give {chance}; it may give more. "
         "No flag has a probability."
     )
-    return Caveat(head="The thresholds are not calibrated.", text=text)
+    return Caveat(head="Uncalibrated.", text=text)
 
 
 def _validity(result: Result) -> list[Caveat]:
@@ -243,10 +286,14 @@ def method_steps(result: Result) -> tuple[str, ...]:
         if result.after.quantity == "reflectance"
         else "Brightness was compared as a ratio, because radar noise grows with the signal."
     )
+    dates = result.baseline_dates
+    learned = f"How much unchanged ground differs was learned, place by place, from {dates} earlier dates of one orbit."
+    usual = [learned] if dates >= MIN_DATES else []
     return (
         "Both scenes were brought to physical units on one grid; cloud, shadow and missing pixels were left out.",
         "The shift between the dates was measured to a fraction of a pixel and taken out, half of it on each date.",
         light,
+        *usual,
         "What was left was looked at twice: once for objects of about a pixel, once for areas of tens of metres.",
         "Places where the statistic reaches the threshold were joined to flags, on the searched ground only.",
     )

@@ -72,6 +72,10 @@ class Pass:
     properties: dict[str, Any] | None = None
     """Of the Item, beside the usual ones."""
     seed: int = 0
+    rolled: int = 0
+    """Columns by which the scene lies too far east."""
+    place: int = 1
+    """Another number is another ground."""
 
     @property
     def id(self) -> str:
@@ -81,9 +85,10 @@ class Pass:
 
 def picture(one: Pass) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return (4, row, col) reflectance with noise, and the SCL at 20 m."""
-    image = ground().copy()
+    image = ground(one.place).copy()
     if one.block:
         image[:, BLOCK[0], BLOCK[1]] += 0.25
+    image = np.roll(image, one.rolled, axis=2)
     noise = np.random.default_rng([one.seed, int(one.day.replace("-", ""))])
     image += 0.001 * noise.standard_normal(image.shape)
     scl = np.full((SIZE // 2, SIZE // 2), 5, np.uint8)

@@ -44,7 +44,7 @@ def error_of(arguments: list[str], capsys: pytest.CaptureFixture[str], code: int
 def test_the_honest_line_stands_before_the_flags(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert call(command) == 0
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
-    honest = next(n for n, line in enumerate(lines) if "not calibrated" in line)
+    honest = next(n for n, line in enumerate(lines) if line.startswith("Uncalibrated"))
     first = next(n for n, line in enumerate(lines) if line.startswith("F1 "))
     assert honest < first
     assert lines[first].split()[:3] == ["F1", "apron", "appeared"]
@@ -76,7 +76,7 @@ def test_no_flag_is_said_of_valid_ground_only(
     assert call([*command, "--source", f"folder:{tmp_path / 'same'}", "--false-alarms", "1e-6"]) == 0
     shown = capsys.readouterr().out
     assert "No change flagged on the 100 % of the searched ground that was valid on both dates" in shown
-    assert "not stated by this version" in shown
+    assert "How small a change would have been seen there was not measured" in shown
 
 
 def test_the_command_in_the_manifest_repeats_the_run(command: list[str], tmp_path: Path) -> None:
@@ -115,10 +115,10 @@ def test_without_a_folder_a_run_goes_to_runs(
         (["--sensor", "s1"], "use --sensor s2"),
         (["--sensor", "landsat"], "'landsat'; known: auto, s2, s1"),
         (["--within", "-1"], "within -1 days: choose 0 to 366"),
+        (["--baseline", "-1"], "a baseline of -1 dates: choose 0 to 100"),
         (["--false-alarms", "0"], "choose a number above 0"),
         (["--false-alarms", "nan"], "must be a number"),
-        (["--source", "auto"], "Give --source folder:PATH"),
-        (["--source", "earth-search"], "'earth-search' is no source of scenes in this version"),
+        (["--source", "landsat"], "'landsat' is no source of scenes. Give --source auto, earth-search,"),
         (["--source", "folder:/does/not/exist"], "'/does/not/exist' does not exist"),
         (["--recipe", "/does/not/exist.toml"], "cannot be read: No such file"),
     ],

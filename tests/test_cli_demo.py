@@ -21,6 +21,12 @@ def test_the_demo_runs_and_says_everywhere_that_it_is_simulated(
     assert manifest["simulated"]
     assert manifest["warnings"][0].startswith("SIMULATED")
     assert (manifest["before"][:10], manifest["after"][:10]) == ("2024-12-07", "2024-12-17")
+    assert manifest["calibrated"]
+    assert manifest["baseline"] == 12
+    assert any("20241023" in line and "of the searched ground is valid" in line for line in manifest["warnings"])
+    assert any("20241112" in line and "haze" in line for line in manifest["warnings"])
+    assert shown.index("chance alone would give about 4.5") < shown.index("F1 ")
+    assert "What could have been seen here: An-124" in shown
     flags = json.loads((tmp_path / "demo" / "flags.geojson").read_text())["features"]
     assert flags
     assert all(flag["properties"]["notes"][0].startswith("SIMULATED") for flag in flags)

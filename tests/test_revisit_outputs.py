@@ -147,7 +147,8 @@ def test_the_manifest_says_what_was_used(folder: Path, recipe: Recipe, result: R
     assert run_json["alignment"][0]["shift_px"] == [0, 0]
     assert max(map(abs, run_json["alignment"][1]["shift_px"])) < 0.1
     assert run_json["calibrated"] is False
-    assert "not calibrated" in run_json["detection"]["statement"]
+    assert run_json["baseline"] == 0
+    assert run_json["detection"]["statement"].startswith("Uncalibrated: no earlier date")
     assert "estimated outlines: apron within 150 m" in run_json["warnings"]
     assert run_json["area"]["zones"][0]["source"] == "drawn by hand"
 

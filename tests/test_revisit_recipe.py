@@ -104,6 +104,8 @@ def test_what_is_no_iso_date_is_refused_with_its_value(text: object) -> None:
         ({"sensor": "s1"}, "use --sensor s2"),
         ({"sensor": "S2"}, "'S2'; known: auto, s2, s1"),
         ({"within_days": -1}, "within -1 days"),
+        ({"baseline": -1}, "a baseline of -1 dates: choose 0 to 100"),
+        ({"baseline": 101}, "a baseline of 101 dates"),
         ({"within_days": 367}, "within 367 days"),
         ({"false_alarms_per_km2": 0.0}, "above 0"),
         ({"false_alarms_per_km2": float("nan")}, "above 0"),
@@ -124,3 +126,4 @@ def test_the_command_of_a_recipe_can_be_typed() -> None:
     assert words[:3] == ["revisit", "compare", "my area.geojson"]
     assert words[words.index("--before") + 1] == "2024-12-07"
     assert words[words.index("--source") + 1] == "folder:scenes"
+    assert words[words.index("--baseline") + 1] == "20"

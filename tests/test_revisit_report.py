@@ -17,6 +17,7 @@ import rasterio
 from PIL import Image
 
 from detect.change import Candidate
+from detect.detectability import ClassDetectability
 from revisit.picture import shades, shared_stretch
 from revisit.report import render, write_report
 from revisit.result import Result
@@ -174,7 +175,7 @@ def test_the_order_is_caveats_pictures_flags_limits_and_origins() -> None:
 
 def test_the_first_caveat_is_that_nothing_is_calibrated() -> None:
     html = render(make_result())
-    first = html.index("The thresholds are not calibrated.")
+    first = html.index("Uncalibrated.")
     assert html.index("Read this first") < first < html.index("Before and after")
     assert "98 % of the searched ground" in html
     assert "+0.21 px (±\u00a00.020) in rows and -0.40 px (±\u00a0not known) in columns, 4.5 m in all" in html
@@ -188,19 +189,40 @@ def test_a_calibrated_run_says_what_chance_would_give() -> None:
     calibrated = replace(result.change, calibrated=True)
     text = _page(replace(result, change=calibrated, flags=(replace(result.flags[0], object=item),))).text()
     for words in (
-        "Chance alone would give about 0.1 such flags",
+        "Chance alone would give about 0.12 such flags",
+        "1 flag beyond chance: fewer than 0.1 such expected",
         "2e-05",
         "0.021",
         "Il-76 (0.7)",
         "Expected by chance",
     ):
         assert words in text, words
-    assert "not calibrated" not in text
+    assert "ncalibrated" not in text
+
+
+def test_what_could_have_been_seen_stands_in_a_table() -> None:
+    row = ClassDetectability(
+        object="Ka-52",
+        ground="apron",
+        direction="vanished",
+        pd=0.35,
+        low=0.18,
+        high=0.567,
+        placements=20,
+        blank_rate=0.05,
+        observable=False,
+        least_contrast_area_m2=12.0,
+    )
+    lost = replace(row, ground="field", pd=float("nan"), placements=0, reason="none of this ground is valid")
+    page = _page(make_result(detectability=(row, lost)))
+    assert "What could have been seen here: Ka-52 not observable." in page.text()
+    assert {"0.35", "0.18 to 0.57", "0.05", "no", "none of this ground is valid"} <= {t for _, t in page.texts}
+    assert "What could have been seen" not in _page().text()
 
 
 def test_a_partial_answer_of_the_source_is_said_first() -> None:
     html = render(make_result(complete=False))
-    assert html.index("The source answered in part.") < html.index("The thresholds are not calibrated.")
+    assert html.index("The source answered in part.") < html.index("Uncalibrated.")
 
 
 def test_each_flag_has_its_row_and_three_chips() -> None:
@@ -217,7 +239,7 @@ def test_numbers_of_a_flag_stand_in_the_table() -> None:
     text = _page(
         make_result(flags=make_flags([blob(10, 20, side=4)], zone="apron-north", notes=("at an edge",)))
     ).text()
-    for words in ("40 x 40", "apron-north", "1600", "+0.080", "not calibrated", "at an edge", "45"):
+    for words in ("40 x 40", "apron-north", "1600", "+0.080", "uncalibrated", "at an edge", "45"):
         assert words in text, words
 
 

@@ -1,0 +1,124 @@
+"""Many dates: what is usual is not flagged, what comes or goes is, whether or not the place is usually empty."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from detect.calibrated import detect_series
+from detect.errors import DetectError
+from detect.filters import FloatArray
+from detect.objects import find_objects
+from detect.optical import Pair, fit_pair
+from detect.series import Series
+from detect.temporal import fit_series, series_statistics
+
+SIZE, DATES = 150, 12
+STAND = (70, 80)
+
+
+def ground() -> FloatArray:
+    """Return a fixed textured ground (4, SIZE, SIZE)."""
+    rng = np.random.default_rng(5)
+    texture = cv2.GaussianBlur(rng.standard_normal((SIZE, SIZE)), (0, 0), 2.0)
+    levels = np.array([0.12, 0.16, 0.2, 0.25])[:, None, None]
+    return np.asarray(levels * (1 + 0.15 * texture / texture.std()), dtype=np.float32)
+
+
+def date(seed: int, *, object_at: tuple[int, int] | None = None, contrast: float = 0.08) -> FloatArray:
+    """Return the ground on one date: gain, offset, stains and noise of its own, with an object where asked."""
+    rng = np.random.default_rng(seed)
+    stains = cv2.GaussianBlur(rng.standard_normal((SIZE, SIZE)), (0, 0), 6.0)
+    image = ground() * (1 + 0.01 * stains / stains.std())
+    if object_at:
+        row, col = object_at
+        spot = np.zeros((SIZE, SIZE), np.float32)
+        spot[row - 1 : row + 2, col - 1 : col + 2] = contrast
+        image = image + cv2.GaussianBlur(spot, (0, 0), 0.6)
+    gain = 1 + 0.04 * rng.standard_normal((4, 1, 1))
+    noisy = gain * image + 0.004 * rng.standard_normal((4, 1, 1)) + 0.0015 * rng.standard_normal(image.shape)
+    return np.asarray(noisy, dtype=np.float32)
+
+
+def series(before: FloatArray, after: FloatArray, baseline: list[FloatArray] | None = None) -> Series:
+    dates = np.stack(baseline or [date(seed) for seed in range(DATES)])
+    valid = np.ones((SIZE, SIZE), bool)
+    return Series(
+        before=before,
+        after=after,
+        baseline=dates,
+        valid=valid,
+        baseline_valid=np.ones((len(dates), SIZE, SIZE), bool),
+        gsd=10.0,
+    )
+
+
+def flags(dates: Series, rate: float = 1.0) -> list[tuple[str, bool]]:
+    """Return sign and "on the stand" of each flag."""
+    pair = Pair(before=dates.before, after=dates.after, valid=dates.valid, gsd=10.0, shift_error_px=(0.02, 0.02))
+    model = fit_pair(pair)
+    strata = np.ones((SIZE, SIZE), np.uint8)
+    change = detect_series(dates, strata, false_alarms_per_km2=rate, pair=pair, pair_model=model)
+    found = find_objects(change, pair, model)
+    return [(item.change, bool(((item.rows == STAND[0]) & (item.cols == STAND[1])).any())) for item in found]
+
+
+@pytest.mark.parametrize("contrast", [0.08, -0.06])
+def test_an_arrival_and_a_departure_are_flagged_with_their_sign(contrast: float) -> None:
+    there, gone = date(101, object_at=STAND, contrast=contrast), date(102)
+    assert ("appeared", True) in flags(series(gone, there))
+    assert ("vanished", True) in flags(series(there, gone))
+
+
+def test_a_departure_from_a_stand_that_is_always_taken_is_flagged() -> None:
+    taken = [date(seed, object_at=STAND, contrast=0.06 + 0.01 * (seed % 4)) for seed in range(DATES)]
+    assert any(there for _, there in flags(series(date(101, object_at=STAND), date(102), taken)))
+
+
+def test_what_stands_there_on_both_dates_is_no_change() -> None:
+    dates = series(date(101, object_at=STAND), date(102, object_at=STAND))
+    assert not any(there for _, there in flags(dates, rate=0.5))
+
+
+def test_chance_gives_about_as_many_flags_as_asked() -> None:
+    counts = [len(flags(series(date(300 + k), date(400 + k)), rate=4.0)) for k in range(6)]
+    km2 = 6 * SIZE * SIZE * 1e-4
+    assert 0.2 < sum(counts) / (4.0 * km2) < 2.5
+
+
+def test_changed_pixels_change_the_maps_only_around_them() -> None:
+    dates = series(date(101), date(102))
+    model = fit_series(dates)
+    plain = series_statistics(dates.before, dates.after, dates.valid, model)
+    more = series_statistics(dates.before, dates.after + (date(7, object_at=STAND) - date(7)), dates.valid, model)
+    assert more.objects[STAND] > plain.objects[STAND] + 50
+    np.testing.assert_allclose(more.objects[:25, :25], plain.objects[:25, :25], rtol=0.05, atol=0.3)
+
+
+def test_dates_with_holes_do_not_speak_where_they_are_blind() -> None:
+    whole = series(date(101), date(102))
+    holed = whole.baseline.copy()
+    seen = whole.baseline_valid.copy()
+    seen[::2, 40:60, 40:60] = False
+    holed[::2, :, 40:60, 40:60] = 5.0
+    model = fit_series(replace(whole, baseline=holed, baseline_valid=seen))
+    maps = series_statistics(whole.before, whole.after, whole.valid, model)
+    assert np.isfinite(maps.objects).all()
+    assert maps.objects[40:60, 40:60].max() < 80
+
+
+def test_ground_seen_too_rarely_is_not_valid() -> None:
+    whole = series(date(101), date(102))
+    seen = whole.baseline_valid.copy()
+    seen[3:, :30] = False
+    model = fit_series(replace(whole, baseline_valid=seen))
+    assert not model.seen[:30].any()
+    assert model.seen[30:].all()
+
+
+def test_too_few_dates_are_refused() -> None:
+    with pytest.raises(DetectError, match="3 baseline dates; at least 4"):
+        series(date(101), date(102), [date(seed) for seed in range(3)])
