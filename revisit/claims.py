@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from difflib import get_close_matches
-from importlib.resources import files
+from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from detect.errors import DetectError
 from revisit.errors import UsageError
-from revisit.recipe import parse_date
+from revisit.tables import Spot, day_of, known_only, text_of
 
 Kind = Literal["present", "appeared", "left", "unchanged", "activity", "state", "surface"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -27,6 +28,8 @@ SHORTEST_M, LONGEST_M = 1.0, 400.0
 MOST_DAYS = 400
 """Length of a window of time."""
 CLAIM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+Files = Path | Mapping[str, Path] | None
+"""Where the area files of claims are looked for."""
 BUILT_IN = ("syria-2024-12",)
 """Files of claims that come with the package."""
 
@@ -62,9 +65,11 @@ class Claim:
     area: str | None
     """Name of a built-in site; None where `geometry` says where."""
     zone: str | None = None
-    """Name of one of the site's zones; None for all of it."""
-    geometry: Path | None = None
-    """Area file."""
+    """Name of one of the area's zones; None for all of it."""
+    geometry: str | None = None
+    """Area file, as the claim writes it, without "#ZONE"."""
+    file: Path | None = None
+    """Where that area file lies."""
     object: str | None = None
     """A class of the catalogue."""
     length_m: float | None = None
@@ -77,9 +82,13 @@ class Claim:
     @property
     def place(self) -> str:
         """Where, as the file says it."""
-        if self.geometry is not None:
-            return str(self.geometry)
-        return f"{self.area}/{self.zone}" if self.zone else str(self.area)
+        joint = "/" if self.geometry is None else "#"
+        return f"{self.where}{joint}{self.zone}" if self.zone else self.where
+
+    @property
+    def where(self) -> str:
+        """The site or the area file that the place lies in; claims that share it are looked at in one picture."""
+        return str(self.area if self.geometry is None else self.geometry)
 
     @property
     def days(self) -> int:
@@ -99,81 +108,22 @@ class Claims:
     """As read: it goes into the evidence."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Spot:
-    """Where in the file something stands, for messages."""
-
-    path: str
-    lines: tuple[str, ...]
-    table: str
-    """"[source]" or "[[claim]]"."""
-    number: int = 1
-    """The how-manieth table of that name."""
-
-    def refuse(self, message: str, key: str | None = None) -> UsageError:
-        """Return the error that names the file and the line."""
-        return UsageError(f"{self.path}, line {self._line(key)}: {message}")
-
-    def _line(self, key: str | None) -> int:
-        """Return the line, from 1, of a key of the table, or of the table itself."""
-        starts = [n for n, line in enumerate(self.lines, 1) if line.split("#")[0].strip() == self.table]
-        start = starts[self.number - 1] if len(starts) >= self.number else 1
-        for n, line in enumerate(self.lines[start:], start + 1):
-            if line.lstrip().startswith("["):
-                break
-            if key and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
-                return n
-        return start
-
-
-def _known(table: Mapping[str, Any], keys: Sequence[str], spot: _Spot) -> None:
-    """Refuse keys that mean nothing here."""
-    for key in table:
-        if key not in keys:
-            close = get_close_matches(key, keys, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(keys)}"
-            raise spot.refuse(f"{spot.table} has no {key!r}; {hint}", key)
-
-
-def _text(table: Mapping[str, Any], key: str, spot: _Spot, *, needed: bool = True) -> str | None:
-    """Return a text of one or more printable lines."""
-    value = table.get(key)
-    if value is None and not needed:
-        return None
-    if value is None:
-        raise spot.refuse(f"{spot.table} needs {key!r}")
-    if not isinstance(value, str) or not value.strip():
-        raise spot.refuse(f"{key} must be a text, not {value!r}", key)
-    return " ".join(value.split())
-
-
-def _day(table: Mapping[str, Any], key: str, spot: _Spot) -> date:
-    """Return a day, written as a TOML date or as text."""
-    value = table.get(key)
-    if value is None:
-        raise spot.refuse(f"{spot.table} needs {key!r}, such as {key} = 2024-12-08")
-    try:
-        return value.date() if isinstance(value, datetime) else parse_date(value, key)
-    except UsageError as error:
-        raise spot.refuse(str(error), key) from error
-
-
-def _publication(table: Mapping[str, Any], spot: _Spot) -> Publication:
+def _publication(table: Mapping[str, Any], spot: Spot) -> Publication:
     """Return who said it."""
-    _known(table, _SOURCE_KEYS, spot)
-    url = _text(table, "url", spot, needed=False)
+    known_only(table, _SOURCE_KEYS, spot)
+    url = text_of(table, "url", spot, needed=False)
     if url and not url.startswith(("https://", "http://")):
         raise spot.refuse(f"url {url!r} is no web address", "url")
     return Publication(
-        title=_text(table, "title", spot) or "",
-        publisher=_text(table, "publisher", spot) or "",
-        published=_day(table, "published", spot),
+        title=text_of(table, "title", spot) or "",
+        publisher=text_of(table, "publisher", spot) or "",
+        published=day_of(table, "published", spot),
         url=url,
-        notes=_text(table, "notes", spot, needed=False),
+        notes=text_of(table, "notes", spot, needed=False),
     )
 
 
-def _kind(table: Mapping[str, Any], spot: _Spot) -> Kind:
+def _kind(table: Mapping[str, Any], spot: Spot) -> Kind:
     """Return what kind of statement it is."""
     value = table.get("kind")
     for kind in get_args(Kind):
@@ -182,7 +132,7 @@ def _kind(table: Mapping[str, Any], spot: _Spot) -> Kind:
     raise spot.refuse(f"kind is {value!r}; choose {', '.join(KINDS)}", "kind")
 
 
-def _object(table: Mapping[str, Any], kind: Kind, spot: _Spot) -> tuple[str | None, float | None]:
+def _object(table: Mapping[str, Any], kind: Kind, spot: Spot) -> tuple[str | None, float | None]:
     """Return (class of the catalogue, length in metres): one of them, or none where the kind needs none."""
     value = table.get("object")
     if value is None:
@@ -193,7 +143,6 @@ def _object(table: Mapping[str, Any], kind: Kind, spot: _Spot) -> tuple[str | No
         if not SHORTEST_M <= value <= LONGEST_M:
             raise spot.refuse(f"object is {value} m long; choose {SHORTEST_M:g} to {LONGEST_M:g} m", "object")
         return None, float(value)
-    from detect.errors import DetectError
     from detect.targets import object_class
 
     try:
@@ -202,7 +151,7 @@ def _object(table: Mapping[str, Any], kind: Kind, spot: _Spot) -> tuple[str | No
         raise spot.refuse(f"object: {error}; or give a length in metres", "object") from error
 
 
-def _count(table: Mapping[str, Any], spot: _Spot) -> int | None:
+def _count(table: Mapping[str, Any], spot: Spot) -> int | None:
     """Return how many the statement speaks of."""
     value = table.get("count")
     if value is None:
@@ -212,9 +161,9 @@ def _count(table: Mapping[str, Any], spot: _Spot) -> int | None:
     return value
 
 
-def _window(table: Mapping[str, Any], spot: _Spot) -> tuple[date, date]:
+def _window(table: Mapping[str, Any], spot: Spot) -> tuple[date, date]:
     """Return the first and the last day of the window."""
-    start, end = _day(table, "from", spot), _day(table, "to", spot)
+    start, end = day_of(table, "from", spot), day_of(table, "to", spot)
     if end < start:
         raise spot.refuse(f"from ({start}) is later than to ({end}): exchange them", "from")
     if (end - start).days >= MOST_DAYS:
@@ -222,24 +171,31 @@ def _window(table: Mapping[str, Any], spot: _Spot) -> tuple[date, date]:
     return start, end
 
 
-def _place(table: Mapping[str, Any], folder: Path | None, spot: _Spot) -> tuple[str | None, str | None, Path | None]:
-    """Return (site, zone, area file): where the statement is about."""
-    place, geometry = (_text(table, key, spot, needed=False) for key in ("place", "geometry"))
+def _place(table: Mapping[str, Any], files: Files, spot: Spot) -> dict[str, Any]:
+    """Return the fields of a claim that say where it is about."""
+    place, geometry = (text_of(table, key, spot, needed=False) for key in ("place", "geometry"))
     if (place is None) == (geometry is None):
         raise spot.refuse(
             "say where by exactly one of place = 'site', place = 'site/zone' and geometry = 'FILE.geojson'"
         )
-    if geometry is not None:
-        if folder is None:
-            raise spot.refuse("a built-in file names sites only", "geometry")
-        file = folder / geometry
-        if not file.is_file():
-            raise spot.refuse(f"the area file {file} does not exist", "geometry")
-        return None, None, file
-    return (*_site(str(place), spot), None)
+    if geometry is None:
+        site, zone = _site(str(place), spot)
+        return {"area": site, "zone": zone}
+    words, _, zone = geometry.partition("#")
+    return {"area": None, "zone": zone or None, "geometry": words, "file": _area_file(words, files, spot)}
 
 
-def _site(place: str, spot: _Spot) -> tuple[str, str | None]:
+def _area_file(words: str, files: Files, spot: Spot) -> Path:
+    """Return the area file of the words of a claim."""
+    if files is None:
+        raise spot.refuse("a built-in file names sites only", "geometry")
+    file = files / words if isinstance(files, Path) else files.get(words)
+    if file is None or not file.is_file():
+        raise spot.refuse(f"the area file {file or words} does not exist", "geometry")
+    return file
+
+
+def _site(place: str, spot: Spot) -> tuple[str, str | None]:
     """Return (site, zone) of "site" or "site/zone"."""
     from aoi.builtin import load_site, site_names
 
@@ -258,41 +214,39 @@ def _site(place: str, spot: _Spot) -> tuple[str, str | None]:
     return site, zone if slash else None
 
 
-def _claim(table: Mapping[str, Any], *, publication: Publication, folder: Path | None, spot: _Spot) -> Claim:
+def _claim(table: Mapping[str, Any], *, publication: Publication, files: Files, spot: Spot) -> Claim:
     """Return one claim."""
-    _known(table, _CLAIM_KEYS, spot)
-    name = _text(table, "id", spot) or ""
+    known_only(table, _CLAIM_KEYS, spot)
+    name = text_of(table, "id", spot) or ""
     if not CLAIM_ID.fullmatch(name):
         raise spot.refuse(f"id {name!r} may hold letters, digits, '-' and '_', 40 at most", "id")
     kind = _kind(table, spot)
     start, end = _window(table, spot)
-    site, zone, geometry = _place(table, folder, spot)
+    place = _place(table, files, spot)
     known, length = _object(table, kind, spot)
-    said_by, said_on = _text(table, "published_by", spot, needed=False), table.get("published_on")
+    said_by, said_on = text_of(table, "published_by", spot, needed=False), table.get("published_on")
     own = Publication(
         title=publication.title,
         publisher=said_by or publication.publisher,
-        published=_day(table, "published_on", spot) if said_on is not None else publication.published,
+        published=day_of(table, "published_on", spot) if said_on is not None else publication.published,
         url=publication.url,
     )
     return Claim(
         id=name,
-        statement=_text(table, "statement", spot) or "",
+        statement=text_of(table, "statement", spot) or "",
         kind=kind,
         start=start,
         end=end,
-        area=site,
-        zone=zone,
-        geometry=geometry,
         object=known,
         length_m=length,
         count=_count(table, spot),
         publication=own,
-        notes=_text(table, "notes", spot, needed=False),
+        notes=text_of(table, "notes", spot, needed=False),
+        **place,
     )
 
 
-def parse_claims(text: str, *, name: str, path: str, folder: Path | None) -> Claims:
+def parse_claims(text: str, *, name: str, path: str, files: Files) -> Claims:
     """Return the claims of a TOML text.
 
     Parameters
@@ -301,8 +255,8 @@ def parse_claims(text: str, *, name: str, path: str, folder: Path | None) -> Cla
         With one table [source] and one or more [[claim]].
     name, path
         What the file is called in outputs and in messages.
-    folder
-        Where relative area files lie; None refuses them.
+    files
+        The folder in which relative area files lie, or each of them by the words of the claims; None refuses them.
 
     Raises
     ------
@@ -324,10 +278,10 @@ def parse_claims(text: str, *, name: str, path: str, folder: Path | None) -> Cla
         raise UsageError(f"{path} has no [[claim]]")
     if len(tables) > MOST_CLAIMS:
         raise UsageError(f"{path} has {len(tables)} claims; {MOST_CLAIMS} at most are checked together")
-    publication = _publication(source, _Spot(path=path, lines=lines, table="[source]"))
-    spots = [_Spot(path=path, lines=lines, table="[[claim]]", number=n) for n in range(1, len(tables) + 1)]
+    publication = _publication(source, Spot(path=path, lines=lines, table="[source]"))
+    spots = [Spot(path=path, lines=lines, table="[[claim]]", number=n) for n in range(1, len(tables) + 1)]
     claims = tuple(
-        _claim(table, publication=publication, folder=folder, spot=spot)
+        _claim(table, publication=publication, files=files, spot=spot)
         for table, spot in zip(tables, spots, strict=True)
     )
     seen: set[str] = set()
@@ -352,8 +306,8 @@ def load_claims(spec: str) -> Claims:
         Where there is no such file, or something in it is wrong.
     """
     if spec in BUILT_IN:
-        text = (files("revisit") / "claims_files" / f"{spec}.toml").read_text(encoding="utf-8")
-        return parse_claims(text, name=spec, path=f"{spec}.toml (built in)", folder=None)
+        text = (package_files("revisit") / "claims_files" / f"{spec}.toml").read_text(encoding="utf-8")
+        return parse_claims(text, name=spec, path=f"{spec}.toml (built in)", files=None)
     path = Path(spec).expanduser()
     try:
         if path.stat().st_size > MOST_BYTES:
@@ -363,4 +317,4 @@ def load_claims(spec: str) -> Claims:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         known = ", ".join(BUILT_IN)
         raise UsageError(f"the claims {spec!r} cannot be read: {reason}. Built in: {known}") from error
-    return parse_claims(text, name=path.stem, path=str(path), folder=path.parent)
+    return parse_claims(text, name=path.stem, path=str(path), files=path.parent)

@@ -1,7 +1,8 @@
 """Everything that a run learnt from its source, kept so that the run can be repeated without that source.
 
-A `RecordingSource` stands in front of any source and writes down each answer: searches, surveys, pixels and refusals. A
-`ReplaySource` gives the same answers to the same questions, and refuses any other.
+A `RecordingSource` stands in front of any source and writes down each answer: searches, surveys, pixels and refusals.
+What was asked before is answered from what is written down, so that several runs read each scene once. Without a source
+behind it, it is a replay: it gives the same answers to the same questions, and refuses any other.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from affine import Affine
 from shapely.geometry import mapping, shape
 
 from aoi import AOI, Grid
@@ -30,10 +30,10 @@ from revisit.plain import iso_time, to_json
 INDEX = "answers.json"
 SCHEMA = "revisit/answers/1"
 MOST_ANSWERS = 20_000
-REFUSALS: Mapping[str, type[ImageryError]] = {
-    kind.__name__: kind for kind in (SceneError, RefusedFileError, GoneError, SourceError)
-}
-"""Errors that belong to a source's answer."""
+LASTING: Mapping[str, type[ImageryError]] = {kind.__name__: kind for kind in (SceneError, RefusedFileError, GoneError)}
+"""Refusals that belong to a scene: another call gets the same. A source that fails is not recorded, but asked again."""
+_SCENES = ("parts", "twins")
+_MOMENTS = ("acquired", "generated")
 
 
 def plain_scene(scene: Scene) -> dict[str, Any]:
@@ -45,21 +45,21 @@ def plain_scene(scene: Scene) -> dict[str, Any]:
         "assets": {
             name: {f.name: getattr(asset, f.name) for f in fields(asset)} for name, asset in scene.assets.items()
         },
-        "parts": [plain_scene(part) for part in scene.parts],
         "notes": list(scene.notes),
+        **{name: [plain_scene(other) for other in getattr(scene, name)] for name in _SCENES},
     }
 
 
 def scene_from(values: Mapping[str, Any]) -> Scene:
     """Return the scene of `plain_scene`."""
-    moments = {name: datetime.fromisoformat(values[name]) for name in ("acquired", "generated") if values[name]}
+    moments = {name: datetime.fromisoformat(values[name]) for name in _MOMENTS if values[name]}
     return Scene(
         **{**values, **moments}
         | {
             "footprint": shape(values["footprint"]),
             "assets": {name: Asset(**asset) for name, asset in values["assets"].items()},
-            "parts": tuple(scene_from(part) for part in values["parts"]),
             "notes": tuple(values["notes"]),
+            **{name: tuple(scene_from(other) for other in values[name]) for name in _SCENES},
         }
     )
 
@@ -79,13 +79,7 @@ def plain_grid(grid: Grid) -> dict[str, Any]:
     return {"crs": grid.crs, "transform": list(grid.transform)[:6], "width": grid.width, "height": grid.height}
 
 
-def _grid_from(values: Mapping[str, Any]) -> Grid:
-    """Return the grid of `plain_grid`."""
-    transform = Affine(*values["transform"])
-    return Grid(crs=values["crs"], transform=transform, width=values["width"], height=values["height"])
-
-
-def _found(found: Found) -> dict[str, Any]:
+def _plain_found(found: Found) -> dict[str, Any]:
     """Return the answer to a search as plain JSON values."""
     return {
         "scenes": [plain_scene(scene) for scene in found.scenes],
@@ -96,7 +90,7 @@ def _found(found: Found) -> dict[str, Any]:
 
 
 def _found_from(values: Mapping[str, Any]) -> Found:
-    """Return the answer of `_found`."""
+    """Return the answer of `_plain_found`."""
     return Found(
         scenes=tuple(scene_from(scene) for scene in values["scenes"]),
         complete=values["complete"],
@@ -107,8 +101,20 @@ def _found_from(values: Mapping[str, Any]) -> Found:
 
 def _refusal(error: ImageryError) -> dict[str, str]:
     """Return an error as plain JSON values; its nearest kind that is known here."""
-    kind = next(name for name, known in REFUSALS.items() if isinstance(error, known))
+    kind = next(name for name, known in LASTING.items() if isinstance(error, known))
     return {"kind": kind, "message": str(error)}
+
+
+def _plain_raster(raster: Raster) -> dict[str, Any]:
+    """Return what is to be known of a raster beside its pixels, as plain JSON values."""
+    return {
+        "bands": list(raster.bands),
+        "quantity": raster.quantity,
+        "acquired": iso_time(raster.acquired),
+        "scene_ids": list(raster.scene_ids),
+        "sha256": raster.sha256,
+        "origin": plain_scene(raster.origin) if raster.origin else None,
+    }
 
 
 def _write_layers(path: Path, layers: Sequence[np.ndarray], grid: Grid, names: Sequence[str]) -> None:
@@ -122,111 +128,101 @@ def _read_layers(path: Path, count: int) -> list[np.ndarray]:
     return [read_band(path, index)[0] for index in range(1, count + 1)]
 
 
-@dataclass(kw_only=True)
-class RecordingSource:
-    """A source that writes down what it answers."""
-
-    source: Source
-    folder: Path
-    """New or empty."""
-    answers: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        """Of the source behind."""
-        return self.source.name
-
-    def search(self, aoi: AOI, periods: Sequence[Period], *, sensor: str) -> Found:
-        """Return what the source returns, and keep it."""
-        found = self.source.search(aoi, periods, sensor=sensor)
-        asked = {"area": _place(aoi), "periods": _periods(periods), "sensor": sensor}
-        self._keep("search", asked, {"found": _found(found)})
-        return found
-
-    def survey(self, scene: Scene, grid: Grid) -> Survey | None:
-        """Return what the source returns, and keep it."""
-        asked = {"scene": scene.id, "grid": plain_grid(grid)}
-        try:
-            survey = self.source.survey(scene, grid)
-        except tuple(REFUSALS.values()) as error:
-            self._keep("survey", asked, {"refusal": _refusal(error)})
-            raise
-        if survey is None:
-            self._keep("survey", asked, {"file": None})
-            return None
-        file = self._file()
-        _write_layers(self.folder / file, (survey.usable, survey.possible), grid, ("usable", "possible"))
-        self._keep("survey", asked, {"file": file})
-        return survey
-
-    def read(self, scene: Scene, grid: Grid, bands: Sequence[str]) -> Raster:
-        """Return what the source returns, and keep it."""
-        asked = {"scene": scene.id, "grid": plain_grid(grid), "bands": list(bands)}
-        try:
-            raster = self.source.read(scene, grid, bands)
-        except tuple(REFUSALS.values()) as error:
-            self._keep("read", asked, {"refusal": _refusal(error)})
-            raise
-        file = self._file()
-        names = (*raster.bands, "valid", "uncertain")
-        _write_layers(self.folder / file, (*raster.data, raster.valid, raster.uncertain), grid, names)
-        facts = {
-            "bands": list(raster.bands),
-            "quantity": raster.quantity,
-            "acquired": iso_time(raster.acquired),
-            "scene_ids": list(raster.scene_ids),
-            "sha256": raster.sha256,
-        }
-        self._keep("read", asked, {"file": file, "raster": facts})
-        return raster
-
-    def _file(self) -> str:
-        """Return the name of the next file."""
-        return f"{len(self.answers):05d}.tif"
-
-    def _keep(self, kind: str, asked: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
-        """Keep an answer; the index is written each time, so that what was learnt is never lost."""
-        self.answers.append({"kind": kind, "asked": dict(asked), **answer})
-        self.folder.mkdir(parents=True, exist_ok=True)
-        index = {"schema": SCHEMA, "source": self.name, "answers": self.answers}
-        (self.folder / INDEX).write_text(to_json(index), encoding="utf-8")
-
-
 def _key(kind: str, asked: Mapping[str, Any]) -> str:
     """Return what tells one question from another."""
     return json.dumps([kind, asked], sort_keys=True)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReplaySource:
-    """A source that answers from a recording, and from nothing else."""
+@dataclass(kw_only=True)
+class RecordingSource:
+    """A source that writes down what it answers, or one that repeats what was written down."""
 
     folder: Path
-    name: str
-    answers: Mapping[str, Mapping[str, Any]]
+    """Of the recording; new or empty where there is a source."""
+    source: Source | None = None
+    """Who is asked what was not asked before; None: nobody."""
+    named: str = ""
+    """Name of the source of a replay."""
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By question, in the order in which they were asked."""
+
+    @property
+    def name(self) -> str:
+        """Of the source behind, now or then."""
+        return self.source.name if self.source else self.named
 
     def search(self, aoi: AOI, periods: Sequence[Period], *, sensor: str) -> Found:
-        """Return the recorded answer."""
+        """Return what the source returns, and keep it."""
         asked = {"area": _place(aoi), "periods": _periods(periods), "sensor": sensor}
-        return _found_from(self._answer("search", asked)["found"])
+        if (answer := self._known("search", asked)) is not None:
+            return _found_from(answer["found"])
+        found = self._behind("search", sensor).search(aoi, periods, sensor=sensor)
+        self._keep("search", asked, {"found": _plain_found(found)})
+        return found
 
     def survey(self, scene: Scene, grid: Grid) -> Survey | None:
-        """Return the recorded answer."""
-        answer = self._answer("survey", {"scene": scene.id, "grid": plain_grid(grid)})
+        """Return what the source returns, and keep it."""
+        asked = {"scene": scene.id, "grid": plain_grid(grid)}
+        if (answer := self._known("survey", asked)) is not None:
+            return self._survey(answer)
+        source = self._behind("survey", scene.id)
+        try:
+            survey = source.survey(scene, grid)
+        except tuple(LASTING.values()) as error:
+            self._keep("survey", asked, {"refusal": _refusal(error)})
+            raise
+        file = None
+        if survey is not None:
+            file = self._file()
+            _write_layers(self.folder / file, (survey.usable, survey.possible), grid, ("usable", "possible"))
+        self._keep("survey", asked, {"file": file})
+        return survey
+
+    def read(self, scene: Scene, grid: Grid, bands: Sequence[str]) -> Raster:
+        """Return what the source returns, and keep it.
+
+        Raises
+        ------
+        SourceError
+            Where the source failed; in a replay, where the pixels were not recorded, or are not as they were.
+        """
+        asked = {"scene": scene.id, "grid": plain_grid(grid), "bands": list(bands)}
+        if (answer := self._known("read", asked)) is not None:
+            return self._raster(answer, grid)
+        source = self._behind("read", scene.id)
+        try:
+            raster = source.read(scene, grid, bands)
+        except tuple(LASTING.values()) as error:
+            self._keep("read", asked, {"refusal": _refusal(error)})
+            raise
+        file = self._file()
+        names = (*raster.bands, "valid", "uncertain")
+        _write_layers(self.folder / file, (*raster.data, raster.valid, raster.uncertain), grid, names)
+        self._keep("read", asked, {"file": file, "raster": _plain_raster(raster)})
+        return raster
+
+    def _behind(self, kind: str, what: str) -> Source:
+        """Return the source that can be asked."""
+        if self.source is None:
+            raise SourceError(f"the recording has no {kind} of {what}")
+        return self.source
+
+    def _known(self, kind: str, asked: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return the answer that was written down, raising what was raised; None where nobody asked yet."""
+        answer = self.answers.get(_key(kind, asked))
+        if answer is not None and "refusal" in answer:
+            raise LASTING[answer["refusal"]["kind"]](answer["refusal"]["message"])
+        return answer
+
+    def _survey(self, answer: Mapping[str, Any]) -> Survey | None:
+        """Return the survey that was written down."""
         if answer["file"] is None:
             return None
         usable, possible = _read_layers(self.folder / answer["file"], 2)
         return Survey(usable=usable > 0, possible=possible > 0)
 
-    def read(self, scene: Scene, grid: Grid, bands: Sequence[str]) -> Raster:
-        """Return the recorded pixels.
-
-        Raises
-        ------
-        SourceError
-            Where they were not recorded, or are not as they were.
-        """
-        answer = self._answer("read", {"scene": scene.id, "grid": plain_grid(grid), "bands": list(bands)})
+    def _raster(self, answer: Mapping[str, Any], grid: Grid) -> Raster:
+        """Return the pixels that were written down."""
         facts = answer["raster"]
         *data, valid, uncertain = _read_layers(self.folder / answer["file"], len(facts["bands"]) + 2)
         raster = Raster(
@@ -238,23 +234,26 @@ class ReplaySource:
             quantity=facts["quantity"],
             acquired=datetime.fromisoformat(facts["acquired"]),
             scene_ids=tuple(facts["scene_ids"]),
+            origin=scene_from(facts["origin"]) if facts["origin"] else None,
         )
         if raster.sha256 != facts["sha256"]:
-            raise SourceError(f"the recorded pixels of {scene.id} are not as they were read")
+            raise SourceError(f"the recorded pixels of {answer['asked']['scene']} are not as they were read")
         return raster
 
-    def _answer(self, kind: str, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the answer to a question, raising what the source raised."""
-        answer = self.answers.get(_key(kind, asked))
-        if answer is None:
-            raise SourceError(f"the recording has no {kind} of {asked.get('scene', asked.get('sensor'))}")
-        if "refusal" in answer:
-            raise REFUSALS[answer["refusal"]["kind"]](answer["refusal"]["message"])
-        return answer
+    def _file(self) -> str:
+        """Return the name of the next file."""
+        return f"{len(self.answers):05d}.tif"
+
+    def _keep(self, kind: str, asked: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        """Keep an answer; the index is written each time, so that what was learnt is never lost."""
+        self.answers[_key(kind, asked)] = {"kind": kind, "asked": dict(asked), **answer}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        index = {"schema": SCHEMA, "source": self.name, "answers": list(self.answers.values())}
+        (self.folder / INDEX).write_text(to_json(index), encoding="utf-8")
 
 
-def open_recording(folder: Path) -> ReplaySource:
-    """Return the source of a recording.
+def open_recording(folder: Path) -> RecordingSource:
+    """Return the source of a recording, with nobody behind it.
 
     Raises
     ------
@@ -268,4 +267,4 @@ def open_recording(folder: Path) -> ReplaySource:
     if index.get("schema") != SCHEMA or len(index["answers"]) > MOST_ANSWERS:
         raise UsageError(f"{folder} holds a recording of another kind: {str(index.get('schema'))[:40]!r}")
     answers = {_key(answer["kind"], answer["asked"]): answer for answer in index["answers"]}
-    return ReplaySource(folder=folder, name=index["source"], answers=answers)
+    return RecordingSource(folder=folder, named=index["source"], answers=answers)

@@ -23,7 +23,7 @@ to = 2024-12-13
 
 
 def parse(text: str, folder: Path | None = None) -> Claims:
-    return parse_claims(text, name="file", path="file.toml", folder=folder)
+    return parse_claims(text, name="file", path="file.toml", files=folder)
 
 
 def test_a_claim_is_read() -> None:
@@ -47,7 +47,7 @@ def test_an_object_may_be_a_length_and_a_claim_may_have_its_own_publisher() -> N
 def test_an_area_file_stands_beside_the_claims(tmp_path: Path) -> None:
     (tmp_path / "here.geojson").write_text("{}")
     text = SOURCE + CLAIM.replace('place = "khmeimim/apron-north"', 'geometry = "here.geojson"')
-    assert parse(text, tmp_path).claims[0].geometry == tmp_path / "here.geojson"
+    assert parse(text, tmp_path).claims[0].file == tmp_path / "here.geojson"
     with pytest.raises(UsageError, match="built-in file names sites only"):
         parse(text)
 
