@@ -25,8 +25,8 @@ MOST_CLAIMS = 200
 """A file of claims is an article's or a report's."""
 SHORTEST_M, LONGEST_M = 1.0, 400.0
 """Lengths of what is looked for: a car's, a tanker's."""
-MOST_DAYS = 400
-"""Length of a window of time."""
+MOST_DAYS = 3660
+"""Length of a window of time: what was built or filled may take years."""
 CLAIM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 Files = Path | Mapping[str, Path] | None
 """Where the area files of claims are looked for."""

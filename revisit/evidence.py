@@ -43,6 +43,8 @@ class Look:
     """Probability that chance alone flags such an object in the place, at the run's setting."""
     matches: tuple[Match, ...] = ()
     """Flags of the right place, sign and size."""
+    unclear: int = 0
+    """Flags of the right place that do not fit the claim's object, and yet may be it: neither support nor silence."""
     flags: int = 0
     """All flags in the place."""
     expected: float = 0.0
@@ -79,6 +81,8 @@ class Evidence:
     later: Look | None = None
     """The first usable look after the window."""
     surface: tuple[Surface, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What else must be said of it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,6 +40,14 @@ SETTLES = {
 _SIGN: Mapping[str, str] = {"appeared": "appeared", "present": "appeared", "left": "vanished"}
 
 
+_REFUTES: Mapping[str, str] = {
+    "surface": "a change that leaves the same cover, which imagery of 1 m or finer would show",
+    "unchanged": "another explanation of the flagged change, which imagery of 1 m or finer would show",
+    "left": "proof that it left after the looks, or that something alike took its place",
+}
+"""What would overturn a contradiction, by the kind of claim."""
+
+
 def _insufficient(evidence: Evidence) -> tuple[str, ...] | None:
     """Return why there is not enough imagery; None where there is."""
     looks = evidence.looks
@@ -88,19 +96,26 @@ def _silence(look: Look) -> float:
     return (1 - (look.pd or 0.0)) / max(1 - look.false_alarm, 1e-6)
 
 
-def _best(look: Look) -> float:
-    """Return the smallest chance of a look's matches; 1 without any."""
-    return min((match.p_value for match in look.matches), default=1.0)
+def _best(look: Look, count: int = 1) -> float:
+    """Return the smallest chance of a look's matches, of `count` of them the largest; 1 where they are fewer."""
+    ordered = sorted(match.p_value for match in look.matches)
+    return ordered[count - 1] if len(ordered) >= count else 1.0
 
 
-def _support(look: Look) -> bool:
-    """Return whether a look holds a flag that supports a claim of an object."""
-    return _best(look) <= MOST_P and _ratio(look) >= LEAST_RATIO
+def _support(look: Look, count: int = 1) -> bool:
+    """Return whether a look holds as many flags as a claim speaks of objects, each beyond chance."""
+    return _best(look, count) <= MOST_P and _ratio(look) >= LEAST_RATIO
 
 
-def _chance(looks: Sequence[Look], places: float) -> float:
+def _silent(look: Look) -> bool:
+    """Return whether a look would have shown the claim's object, and shows nothing that may be it."""
+    quiet = not look.matches and not look.unclear
+    return quiet and (look.pd or 0.0) >= SURE_PD and _silence(look) <= 1 / LEAST_RATIO
+
+
+def _chance(looks: Sequence[Look], places: float, count: int = 1) -> float:
     """Return the chance that the best match of several looks, each of so many places, arose by chance."""
-    best = min((_best(look) for look in looks), default=1.0)
+    best = min((_best(look, count) for look in looks), default=1.0)
     return -math.expm1(places * len(looks) * math.log1p(-min(best, 1 - 1e-12)))
 
 
@@ -113,7 +128,7 @@ def _verdict(evidence: Evidence, outcome: Outcome, reasons: Sequence[str], **val
     base = Verdict(
         id=evidence.claim.id,
         verdict=outcome,
-        reasons=tuple(reasons),
+        reasons=(*reasons, *evidence.notes),
         pd=max(known, default=None),
         scenes=tuple(scene for scene in scenes if scene),
         flags=tuple(flags),
@@ -133,15 +148,15 @@ def _would_change(evidence: Evidence, outcome: Outcome) -> tuple[str, ...]:
     if outcome == "supported":
         return ("another explanation of the flagged change, which imagery of 1 m or finer would show",)
     if outcome == "contradicted":
-        return ("proof that it came and went between the looks",)
+        return (_REFUTES.get(kind, "proof that it came and went between the looks"),)
     return ("a look in the longest gap of the window", f"imagery of {finer.removeprefix('imagery of ')}")
 
 
 def _of_object(evidence: Evidence, places: float) -> Verdict:
     """Decide a claim that an object is present, appeared or left."""
-    looks = _looks_for(evidence)
-    supporting = [look for look in looks if _support(look)]
-    chance = _chance(looks, places)
+    looks, count = _looks_for(evidence), evidence.claim.count or 1
+    supporting = [look for look in looks if _support(look, count)]
+    chance = _chance(looks, places, count)
     if not all(look.calibrated for look in looks):
         return _verdict(
             evidence,
@@ -149,33 +164,38 @@ def _of_object(evidence: Evidence, places: float) -> Verdict:
             ("the comparison is not calibrated: too few dates for a baseline", coverage(evidence)),
         )
     if supporting:
-        look = min(supporting, key=_best)
-        seen = f"{look.scene}: a change consistent with it, chance {_best(look):.2g} per place; Pd {look.pd:.2f}"
+        look = min(supporting, key=lambda look: _best(look, count))
+        what = "a change" if count == 1 else f"{count} changes"
+        p = _best(look, count)
+        seen = f"{look.scene}: {what} consistent with it, chance {p:.2g} per place; Pd {look.pd:.2f}"
         return _verdict(
             evidence, "supported", (seen, coverage(evidence)), likelihood_ratio=_ratio(look), p_value=chance
         )
     if (refutation := _refutation(evidence, looks)) is not None:
         reason, ratio = refutation
         return _verdict(evidence, "contradicted", (reason, coverage(evidence)), likelihood_ratio=ratio)
-    return _verdict(evidence, "inconclusive", (_why_open(looks), coverage(evidence)), p_value=chance)
+    return _verdict(evidence, "inconclusive", (_why_open(looks, count), coverage(evidence)), p_value=chance)
 
 
-def _why_open(looks: Sequence[Look]) -> str:
+def _why_open(looks: Sequence[Look], count: int = 1) -> str:
     """Return why neither side is decided."""
     matched = [look for look in looks if look.matches]
+    fullest = max(matched, key=lambda look: (len(look.matches), -_best(look)), default=None)
+    if fullest is not None and len(fullest.matches) < count:
+        return f"{fullest.scene}: {len(fullest.matches)} of the {count} that the statement speaks of would fit"
     if matched:
         look = min(matched, key=_best)
         return f"a change that fits was flagged, but chance explains it too well (likelihood ratio {_ratio(look):.1f})"
     best = max((look.pd or 0.0 for look in looks), default=0.0)
+    if other := sum(look.unclear for look in looks):
+        return f"{other} change(s) flagged there have another size or sign than the statement's; Pd {best:.2f}"
     return f"nothing that fits was flagged; with Pd {best:.2f} and the gaps of the window that excludes nothing"
 
 
 def _refutation(evidence: Evidence, looks: Sequence[Look]) -> tuple[str, float] | None:
     """Return the reason and the likelihood ratio of a contradiction; None where silence does not contradict."""
     claim, ratios = evidence.claim, [_silence(look) for look in looks]
-    sure = [
-        look for look in looks if (look.pd or 0.0) >= SURE_PD and not look.matches and _silence(look) <= 1 / LEAST_RATIO
-    ]
+    sure = [look for look in looks if _silent(look)]
     if claim.kind == "left":
         # Still there at or after the end of the window: one sure look decides.
         _, end = window(claim)
@@ -210,9 +230,7 @@ def _of_unchanged(evidence: Evidence, places: float) -> Verdict:
             likelihood_ratio=ratio,
             p_value=_chance(looks, places),
         )
-    sure = [
-        look for look in looks if (look.pd or 0.0) >= SURE_PD and not look.matches and _silence(look) <= 1 / LEAST_RATIO
-    ]
+    sure = [look for look in looks if _silent(look)]
     if sure and len(sure) == len(looks):
         last = sure[-1]
         reason = (
@@ -229,9 +247,10 @@ def _of_activity(evidence: Evidence, places: float) -> Verdict:  # noqa: ARG001 
     looks = _looks_for(evidence)
     if not all(look.calibrated for look in looks):
         return _verdict(evidence, "inconclusive", ("the comparison is not calibrated", coverage(evidence)))
-    count, expected = sum(look.flags for look in looks), sum(look.expected for look in looks)
-    chance = poisson_tail(count, expected)
-    told = f"{count} changes flagged on {len(looks)} look(s), where chance alone gives {expected:.2f}"
+    look = min(looks, key=lambda look: poisson_tail(look.flags, look.expected))
+    # All looks share their reference, so that what is odd there counts on each: the best alone, among so many.
+    chance = min(1.0, len(looks) * poisson_tail(look.flags, look.expected))
+    told = f"{look.scene}: {look.flags} changes flagged, where chance alone gives {look.expected:.2f}"
     if chance <= MOST_P:
         return _verdict(evidence, "supported", (told, coverage(evidence)), p_value=chance)
     return _verdict(

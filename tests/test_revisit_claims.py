@@ -63,7 +63,7 @@ def test_an_area_file_stands_beside_the_claims(tmp_path: Path) -> None:
         ("khmeimim/apron-north", "kmeimim", 9, "did you mean 'khmeimim'"),
         ("from = 2024-12-08", "from = 2024-12-18", 12, "exchange them"),
         ("from = 2024-12-08", 'from = "8 Dec"', 12, "write it as"),
-        ("to = 2024-12-13", "to = 2026-12-13", 13, "longer than 400 days"),
+        ("to = 2024-12-13", "to = 2036-12-13", 13, "longer than 3660 days"),
         ('id = "C1"', 'id = "C 1"', 7, "may hold letters"),
         ('statement = "A transport stands there."', 'statement = ""', 8, "must be a text"),
         ('place = "khmeimim/apron-north"', "", 6, "exactly one of place"),
