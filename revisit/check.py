@@ -121,7 +121,8 @@ class _Check:
             ),
             share_in=_shares(source, ground, self.tell),
         )
-        for claim in area.claims:
+        # A surface is judged by any comparison of its dates: it comes last, and takes one that there is.
+        for claim in sorted(area.claims, key=lambda claim: claim.kind == "surface"):
             self.gathered[claim.id] = gatherer.gather(claim, places[claim.id])
 
 

@@ -44,12 +44,12 @@ class Compared:
     """Why there is no result."""
 
 
-def rate_for(claim: Claim, place: Place) -> float:
-    """Return the rate of false flags, per km2, at which a claim is looked at."""
+def rate_for(claim: Claim, place: Place) -> float | None:
+    """Return the rate of false flags, per km2, at which a claim is looked at; None where any will do."""
     if claim.kind == "activity":
         return ACTIVITY_RATE
     if claim.kind == "surface":
-        return RATES[0]
+        return None
     return next((rate for rate in RATES if rate * place.km2 <= FALSE_IN_PLACE), RATES[-1])
 
 
@@ -93,14 +93,17 @@ class Comparer:
     tell: Callable[[str], None]
     made: dict[tuple[str, str, float], Compared] = field(default_factory=dict)
 
-    def compare(self, before: Scene, after: Scene, rate: float) -> Compared:
-        """Return two dates compared, or why they cannot be.
+    def compare(self, before: Scene, after: Scene, rate: float | None) -> Compared:
+        """Return two dates compared, or why they cannot be; at any rate that they were compared at where it is None.
 
         Raises
         ------
         SourceError
             Where the source failed.
         """
+        if rate is None:
+            done = (one for (first, second, _), one in self.made.items() if (first, second) == (before.id, after.id))
+            return next(done, None) or self.compare(before, after, RATES[0])
         key = before.id, after.id, rate
         if key not in self.made:
             self.made[key] = self._compared(self._name(before, after, rate), before, after, rate)

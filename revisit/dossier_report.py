@@ -16,30 +16,32 @@ from revisit.timeline import timeline
 
 METHOD = (
     (
-        "Each place was searched for all passes from 45 days before the first window to 15 days after the last; one file"
-        " was taken of each pass."
+        "Each place was searched for all passes from 45 days before the first window to 15 days after the last; "
+        "one file was taken of each pass."
     ),
     (
-        "Each clear look in a claim's window was compared with the last clear look before it, on the same relative orbit."
-        " Earlier dates of that orbit give the noise and the thresholds."
+        "Each clear look in a claim's window was compared with the last clear look before it, on the same "
+        "relative orbit. Earlier dates of that orbit give the noise and the thresholds."
     ),
     (
-        "The claim's object was put into the very images, at random places, headings and reflectances of the same kind of"
-        " ground; the share that is flagged is its probability of detection. Under 0.5 on every look: not observable."
+        "The claim's object was put into the very images, at random places, headings and reflectances, on the "
+        "same kind of ground; the share that is flagged is its probability of detection. Under 0.5 on every look: "
+        "not observable."
     ),
     (
-        "A flag of the right place, sign and size supports a claim where its chance is at most 0.01 per place of 0.01 km2"
-        " and its likelihood ratio at least 20. Silence contradicts only where the object would have been seen with 0.95"
-        " or more and the window is covered as densely as the object's shortest stay."
+        "A flag of the right place, sign and size supports a claim where its chance is at most 0.01 per place of "
+        "0.01 km2 and its likelihood ratio at least 20. Silence contradicts only where the object would have been "
+        "seen with a probability of 0.95 or more and the window is covered as densely as the object's shortest "
+        "stay."
     ),
     (
-        "A changed surface is measured against unchanged ground of the same cover: over half of the place beyond its"
-        " 99.9 % point supports, under 1 % contradicts where at least 95 % of changes put there would not have stayed"
-        " below that."
+        "A changed surface is measured against unchanged ground of the same cover: over half of the place beyond "
+        "its 99.9 % point supports, under 1 % contradicts where at least 95 % of changes put there would not have "
+        "stayed below that."
     ),
     (
-        "All claims of the file are looked at together: at most 5 % of the verdicts that rest on a flag are expected to be"
-        " chance (Benjamini and Hochberg, 1995)."
+        "All claims of the file are looked at together: at most 5 % of the verdicts that rest on a flag are "
+        "expected to be chance (Benjamini and Hochberg, 1995)."
     ),
 )
 LIMITS = (
@@ -47,8 +49,8 @@ LIMITS = (
     "What came and went between two looks leaves no trace.",
     "An object that is replaced by another of its kind is no change.",
     (
-        "Probabilities of detection hold for the shapes and reflectances of the catalogue, not for camouflage, nets or"
-        " roofs."
+        "Probabilities of detection hold for the shapes and reflectances of the catalogue, not for camouflage, "
+        "nets or roofs."
     ),
     "Only optical imagery was looked at; radar, which cloud does not stop, was not.",
 )
