@@ -6,8 +6,9 @@ import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyproj import Transformer
@@ -57,7 +58,7 @@ def lonlat(points: Sequence[tuple[float, float]]) -> list[list[list[float]]]:
 
 
 def beirut_area() -> str:
-    drawn = [("area", "beirut", {}, AIRPORT)]
+    drawn: list[tuple[str, str, dict[str, object], Any]] = [("area", "beirut", {}, AIRPORT)]
     drawn += [
         ("zone", name, {"kind": kind, "source": "drawn by eye", "accuracy_m": 20}, points)
         for name, (kind, points) in PLACES.items()
@@ -128,7 +129,8 @@ def test_the_report_holds_what_a_reader_needs(beirut: Path) -> None:
 def test_a_pack_is_verified_replayed_and_guarded(
     beirut: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pack = shutil.copy(beirut / "dossier" / "evidence.zip", tmp_path / "evidence.zip")
+    pack = tmp_path / "evidence.zip"
+    shutil.copy(beirut / "dossier" / "evidence.zip", pack)
     assert call(["verify", str(pack)]) == 0
     assert "is as it was recorded" in capsys.readouterr().out
     assert call(["replay", str(pack), "-o", str(tmp_path / "again")]) == 0
@@ -213,7 +215,7 @@ def test_what_was_decided_before_a_source_failed_is_kept(tmp_path: Path) -> None
 
 def test_windows_in_the_future_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_area(tmp_path / "a.geojson")
-    year = date.today().year + 2
+    year = datetime.now(UTC).year + 2
     told = (("C1", "It is being loaded.", "", "state", ""),)
     text = claims_text("a.geojson", f"{year}-01-01", f"{year}-01-05", told).replace("#", "")
     (tmp_path / "c.toml").write_text(text)
