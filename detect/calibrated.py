@@ -17,6 +17,9 @@ from detect.temporal import SeriesModel, fit_series, series_statistics, whitened
 
 OBJECT_SHARE = 0.8
 """Share of the asked rate of false alarms that goes to objects; the rest to areas."""
+JUDGED_PER_KM2 = 1.0
+"""Least rate at which it is judged whether thresholds hold: lower ones are extrapolated from the same tail, and so few
+chance flags are expected there that the traffic of any airfield would outnumber them."""
 LEAST_NDVI = 0.25
 """Normalised difference of near infrared and red from which ground counts as vegetated."""
 SHADED = 255
@@ -98,7 +101,8 @@ def detect_series(
     Returns
     -------
     Change
-        `calibrated` False where the held-out pairs contradict the learned rate.
+        `calibrated` False where the held-out pairs contradict the learned rate, at 1 per km2 or the asked one if
+        that is higher.
     """
     model = model or fit_series(series)
     maps = series_statistics(series.before, series.after, series.valid, model)
@@ -112,7 +116,8 @@ def detect_series(
     for scale, statistic, maps_before, spacing, share, outer in plan:
         nulls = Nulls(maps=tuple(maps_before), strata=kinds, calm=calm, gsd=series.gsd, spacing_m=spacing)
         rate = share * false_alarms_per_km2
-        sound &= scale == "area" or is_calibrated(nulls, per_km2=rate)
+        judged = share * max(false_alarms_per_km2, JUDGED_PER_KM2)
+        sound &= scale == "area" or is_calibrated(nulls, per_km2=judged)
         threshold, p_value = calibrated_map(statistic, nulls, per_km2=rate)
         direction = signed_direction(pair, pair_model, outer=outer, options=model.options)
         if scale == "object":

@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -120,7 +120,7 @@ def _listed(folder: Path) -> set[str] | None:
         return None
 
 
-def _check_parent(folder: Path) -> None:
+def check_parent(folder: Path) -> None:
     """Refuse a place below something in which no folder can be made."""
     above = next(path for path in folder.absolute().parents if path.exists())
     if not above.is_dir():
@@ -138,7 +138,7 @@ def check_target(folder: Path) -> None:
         With what is in the way.
     """
     if not os.path.lexists(folder):
-        _check_parent(folder)
+        check_parent(folder)
         return
     if not folder.is_dir():
         raise UsageError(f"{folder} is a file; choose another folder with -o")
@@ -166,15 +166,18 @@ def _replace(target: Path, stage: Path, old: Path) -> None:
 
 
 @contextmanager
-def staged(target: Path) -> Iterator[Path]:
-    """Give a new folder beside the target, and move it there when all went well; else remove it."""
+def staged(target: Path, check: Callable[[Path], None] = check_target) -> Iterator[Path]:
+    """Give a new folder beside the target, and move it there when all went well; else remove it.
+
+    `check` refuses a target that must not be replaced.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     token = secrets.token_hex(4)
     stage, old = (target.parent / f".{target.name}.{token}.{kind}" for kind in ("partial", "old"))
     stage.mkdir()
     try:
         yield stage
-        check_target(target)
+        check(target)
         _replace(target, stage, old)
     finally:
         shutil.rmtree(stage, ignore_errors=True)

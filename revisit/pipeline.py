@@ -72,10 +72,21 @@ def _grid(aoi: AOI, gsd: float) -> Grid:
     return grid
 
 
-def _padded(inner: BoolArray) -> BoolArray:
-    """Return a map of the grid with a margin of False."""
-    padded: BoolArray = np.pad(inner, MARGIN_PX)
-    return padded
+def ground_of(aoi: AOI, gsd: float = GSD_M) -> Ground:
+    """Return an area on the grid on which its dates are compared.
+
+    Raises
+    ------
+    UsageError
+        Where no laptop's memory holds it.
+    """
+    return lay_out(aoi, _grid(aoi, gsd))
+
+
+def padded(inner: BoolArray) -> BoolArray:
+    """Return a map of the grid with the margin around it, which is False."""
+    whole: BoolArray = np.pad(inner, MARGIN_PX)
+    return whole
 
 
 def _crop_raster(raster: Raster, grid: Grid) -> Raster:
@@ -203,7 +214,7 @@ def _pick(source: Source, recipe: Recipe, *, aoi: AOI, grid: Grid, searched: Boo
 
 def _read(recipe: Recipe, ground: Ground, opened: Opened, *, clock: _Clock, tell: Progress) -> _Dates:
     """Read and align the two dates and their baseline."""
-    grid, searched = ground.grid.padded(MARGIN_PX), _padded(ground.searched)
+    grid, searched = ground.grid.padded(MARGIN_PX), padded(ground.searched)
     source = WatchedSource(source=opened.source)
     with _ended_early(source, opened, area=ground.aoi.name):
         with clock.stage("read"):
@@ -259,6 +270,7 @@ def _seen(ground: Ground, dates: _Dates, *, found: Detected, plan: InjectionPlan
 def run(
     recipe: Recipe,
     *,
+    aoi: AOI | None = None,
     source: Source | None = None,
     access: Access | None = None,
     progress: Progress | None = None,
@@ -270,6 +282,8 @@ def run(
     ----------
     recipe
         What to compare, and how.
+    aoi
+        The recipe's area, where it has been loaded already.
     source
         Where scenes come from, instead of what the recipe's `source` says.
     access
@@ -294,8 +308,7 @@ def run(
     clock = _Clock()
     check_recipe(recipe, today=datetime.now(UTC).date())
     with clock.stage("area"):
-        aoi = load_area(recipe.area)
-        ground = lay_out(aoi, _grid(aoi, recipe.gsd or GSD_M))
+        ground = ground_of(aoi or load_area(recipe.area), recipe.gsd or GSD_M)
     with _opened(recipe, source, access) as opened:
         dates = _read(recipe, ground, opened, clock=clock, tell=tell)
     pair, aligned, baseline = dates.pair, dates.aligned, dates.baseline

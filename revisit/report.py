@@ -65,9 +65,9 @@ def render(result: Result) -> str:
     Names and notes come from files that anybody may have written. They are escaped, stand in elements of their own
     direction, lose their control characters, and the page's policy lets nothing run but the one script by its hash.
     """
-    style, script = Markup(_style(result)), Markup(_template_text("report.js"))  # noqa: S704 - both are our own files
+    style, script = Markup(_style(result)), Markup(template_text("report.js"))  # noqa: S704 - both are our own files
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(style=style, script=script, policy=_policy(style, script), **_view(result))
     )
@@ -113,7 +113,7 @@ def _view(result: Result) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
+def environment() -> Environment:
     """Return the template environment: everything is escaped, nothing may be left undefined."""
     return Environment(
         loader=PackageLoader("revisit"),
@@ -135,10 +135,10 @@ def _harmless(value: Any) -> Any:
     )
 
 
-def _template_text(name: str) -> str:
+def template_text(name: str) -> str:
     """Return one of the template's own files as it is."""
-    loader = _environment().loader
-    source, _, _ = loader.get_source(_environment(), name)  # type: ignore[union-attr]  # set above
+    loader = environment().loader
+    source, _, _ = loader.get_source(environment(), name)  # type: ignore[union-attr]  # set above
     return source.strip()
 
 
@@ -146,17 +146,17 @@ def _style(result: Result) -> str:
     """Return the style sheet with what depends on the run: the shape of the picture and the colours of the signs."""
     numbers = {"cols": result.grid.width, "rows": result.grid.height}
     own = "".join(f"--{name}:{value};" for name, value in [*numbers.items(), *SIGN_COLOURS.items()])
-    return f":root{{{own}}}\n{_template_text('report.css')}"
+    return f":root{{{own}}}\n{template_text('report.css')}"
 
 
 def _policy(style: str, script: str) -> str:
     """Return the content security policy: pictures of the page itself, this style and this script, nothing else."""
     return (
-        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        f"default-src 'none'; img-src data:; style-src '{inline_hash(style)}'; script-src '{inline_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
 
 
-def _hash(text: str) -> str:
+def inline_hash(text: str) -> str:
     """Return the hash of an inline element's text, as a policy names it."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")

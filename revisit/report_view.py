@@ -26,7 +26,7 @@ _LOSSLESS_MOST = 2_500_000
 """Bytes of an exact picture; beyond it the report takes a compressed one and says so."""
 
 
-def _data_uri(kind: str, content: bytes) -> str:
+def data_uri(kind: str, content: bytes) -> str:
     """Return a picture as a part of the page."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
@@ -41,7 +41,7 @@ def _embedded(picture: Shades, description: str) -> tuple[str, bool]:
         image.save(buffer, "WEBP", method=4, exif=exif, **options)
         if buffer.tell() <= _LOSSLESS_MOST:
             break
-    return _data_uri("webp", buffer.getvalue()), "lossless" in options
+    return data_uri("webp", buffer.getvalue()), "lossless" in options
 
 
 def pictures(result: Result) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def pictures(result: Result) -> dict[str, Any]:
     before, exact_before = _embedded(shades(result.before, stretch), words)
     after, exact_after = _embedded(shades(result.after, stretch), words)
     maps = {
-        name: _data_uri("png", png_bytes(statistic_shades(scale), words))
+        name: data_uri("png", png_bytes(statistic_shades(scale), words))
         for name, scale in (("object", result.change.objects), ("area", result.change.areas))
     }
     return {
@@ -63,7 +63,7 @@ def pictures(result: Result) -> dict[str, Any]:
     }
 
 
-def _path(lines: tuple[Line, ...]) -> str:
+def svg_path(lines: tuple[Line, ...]) -> str:
     """Return lines as the data of an SVG path, to a tenth of a pixel."""
     parts = []
     for line in lines:
@@ -120,7 +120,7 @@ def flag_view(flag: Flag, result: Result) -> dict[str, Any]:
         "candidates": _candidates(flag),
         "notes": flag_notes(flag, result),
         "strength": strength_step(item),
-        "path": _path(rings),
+        "path": svg_path(rings),
         "x": round(float(max(ring[:, 0].max() for ring in rings)), 2),
         "y": round(float(min(ring[:, 1].min() for ring in rings)), 2),
         "chip": _chip(flag, result),
@@ -137,7 +137,7 @@ def zone_views(result: Result) -> list[dict[str, Any]]:
             "accuracy": "not stated" if zone.accuracy_m is None else f"{zone.accuracy_m:g} m",
             "rough": zone.accuracy_m is None or zone.accuracy_m >= ROUGH_OUTLINE_M,
             "source": zone.source,
-            "path": _path(projected_lines(zone.geometry, result.grid)),
+            "path": svg_path(projected_lines(zone.geometry, result.grid)),
         }
         for zone in result.aoi.zones
     ]

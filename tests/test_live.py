@@ -6,6 +6,7 @@ SH_CLIENT_SECRET, and spends about 0.05 processing units.
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from imagery.datatake import one_per_pass
 from imagery.http import Client
 from imagery.scene import Period
 from imagery.sources.cdse import Cdse
+from revisit.cli.main import call
 from revisit.doctor import examine
 from revisit.settings import load_settings
 from revisit.sources import Access, open_source
@@ -69,3 +71,13 @@ def test_the_doctor_reaches_every_source(tmp_path: Path) -> None:
     findings = examine(load_settings({**os.environ, "REVISIT_CACHE_DIR": str(tmp_path)}))
     names = ("earth-search", "planetary-computer", "cdse", "sentinel-hub")
     assert {f.name: f.found for f in findings if f.name in names and f.outcome != "ok"} == {}
+
+
+@pytest.mark.timeout(7200)
+def test_the_built_in_claims_are_checked_by_one_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVISIT_CACHE_DIR", str(tmp_path / "cache"))
+    assert call(["check", "syria-2024-12", "-o", str(tmp_path / "dossier")]) == 0
+    told = {one["id"]: one["verdict"] for one in json.loads((tmp_path / "dossier" / "verdicts.json").read_text())}
+    assert len(told) == 12
+    assert {told[name] for name in ("C5", "C6", "C8", "C12")} == {"not observable"}
+    assert call(["replay", str(tmp_path / "dossier" / "evidence.zip")]) == 0

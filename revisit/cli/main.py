@@ -12,15 +12,18 @@ import typer
 from revisit import __version__
 from revisit.cli.area import area_app
 from revisit.cli.cache import cache_app
+from revisit.cli.check import check
 from revisit.cli.compare import compare
 from revisit.cli.demo import demo
 from revisit.cli.detectability import detectability
 from revisit.cli.doctor import doctor
 from revisit.cli.import_ import import_scenes
+from revisit.cli.replay import replay
 from revisit.cli.rfi import rfi
 from revisit.cli.scenes import scenes
 from revisit.cli.sites import sites
 from revisit.cli.terminal import Session, fail
+from revisit.cli.verify import verify
 from revisit.errors import DONE, INTERRUPTED, WRONG_INPUT, exit_code
 
 BROKEN_PIPE = 141
@@ -41,6 +44,9 @@ app.command("scenes")(scenes)
 app.command("compare")(compare)
 app.command("detectability")(detectability)
 app.command("rfi")(rfi)
+app.command("check")(check)
+app.command("verify")(verify)
+app.command("replay")(replay)
 app.command("demo")(demo)
 app.add_typer(cache_app, name="cache")
 app.command("doctor")(doctor)

@@ -59,7 +59,7 @@ def _misread(ground: Ground, grid: Grid) -> NDArray[np.bool_]:
     return np.asarray(share[RIM_PX:-RIM_PX, RIM_PX:-RIM_PX] > 0.5)
 
 
-def _write_scene(folder: Path, acquisition: Pass, weather: Weather, exposure: Exposure, grid: Grid) -> None:
+def write_scene(folder: Path, acquisition: Pass, weather: Weather, exposure: Exposure, grid: Grid) -> None:
     """Write the Item and the five files of a scene."""
     name = acquisition.item_id
     home = folder / name
@@ -136,7 +136,7 @@ def write_scenes(
         present = [thing for thing in objects if acquisition.acquired.date() in thing.days]
         wrong = misread & acquisition.bright_is_cloud
         exposure = expose(ground, weather, present, grid=grid, misread=wrong, rng=day_rng)
-        _write_scene(folder, acquisition, weather, exposure, grid)
+        write_scene(folder, acquisition, weather, exposure, grid)
         records.append(_scene_record(acquisition, weather))
     truth = folder / "truth.json"
     write_json(truth, {

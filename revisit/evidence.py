@@ -1,0 +1,126 @@
+"""What was gathered on a claim: the looks of its window, how each bears on it, and how the window is covered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
+from typing import Literal
+
+from revisit.claims import Claim
+
+Outcome = Literal["supported", "contradicted", "inconclusive", "not observable", "insufficient imagery"]
+
+LEAST_VALID = 0.7
+"""Share of a place that must be valid on a look."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Match:
+    """A flag that a claim could mean."""
+
+    flag: str
+    """Its id, with that of its run."""
+    p_value: float
+    """Chance per place of 0.01 km2."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """One acquisition, held against the last one before the claim's window."""
+
+    scene: str
+    acquired: datetime
+    valid_share: float
+    """Of the place, on both dates, 0 to 1."""
+    rejected: str | None = None
+    """Why the date cannot serve."""
+    calibrated: bool = True
+    pd: float | None = None
+    """Probability of flagging the claim's object there and then; None where it was not measured."""
+    false_alarm: float = 0.0
+    """Probability that chance alone flags such an object in the place, at the run's setting."""
+    matches: tuple[Match, ...] = ()
+    """Flags of the right place, sign and size."""
+    unclear: int = 0
+    """Flags of the right place that do not fit the claim's object, and yet may be it: neither support nor silence."""
+    flags: int = 0
+    """All flags in the place."""
+    expected: float = 0.0
+    """Flags in the place by chance alone."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether the look says anything on the place."""
+        return self.rejected is None and self.valid_share >= LEAST_VALID
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surface:
+    """How the area statistic of a place compares with unchanged ground of the same cover."""
+
+    scene: str
+    share: float
+    """Of the place's valid pixels beyond the 99.9 % point, 0 to 1."""
+    pd: float
+    """Share of injected changes of that extent that would have been found, 0 to 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """All that was gathered on one claim."""
+
+    claim: Claim
+    object_kind: str | None = None
+    """"aircraft", "helicopter", "vehicle" or "ship"."""
+    reference: str | None = None
+    """Scene before the window that the looks were held against; None where there is none."""
+    looks: tuple[Look, ...] = ()
+    """Within the window, oldest first."""
+    later: Look | None = None
+    """The first usable look after the window."""
+    surface: tuple[Surface, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What else must be said of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What the imagery says of one claim."""
+
+    id: str
+    verdict: Outcome
+    reasons: tuple[str, ...]
+    """Texts, the decisive one first."""
+    pd: float | None = None
+    """Largest over the looks."""
+    likelihood_ratio: float | None = None
+    """P(what was seen | claim true) / P(what was seen | claim false)."""
+    p_value: float | None = None
+    """Chance of such support anywhere in the place on any of the looks; the false-discovery control rests on it."""
+    scenes: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    would_change_it: tuple[str, ...] = field(default=())
+
+
+def window(claim: Claim) -> tuple[datetime, datetime]:
+    """Return the start and the end of a claim's window, UTC."""
+    return datetime.combine(claim.start, time.min, UTC), datetime.combine(claim.end + timedelta(days=1), time.min, UTC)
+
+
+def longest_gap_hours(claim: Claim, looks: Sequence[Look]) -> float:
+    """Return the longest time within a claim's window without a usable look, hours."""
+    start, end = window(claim)
+    moments = [start, *(look.acquired for look in looks if look.usable), end]
+    return max((b - a).total_seconds() for a, b in pairwise(moments)) / 3600
+
+
+def coverage(evidence: Evidence) -> str:
+    """Return how the window is covered, in words."""
+    usable = [look for look in evidence.looks if look.usable]
+    gap = longest_gap_hours(evidence.claim, evidence.looks)
+    return (
+        f"{len(usable)} of {len(evidence.looks)} look(s) in the window of {evidence.claim.days} day(s) usable;"
+        f" the longest time without one is {gap:.0f} hours"
+    )

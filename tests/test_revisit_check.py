@@ -1,0 +1,226 @@
+"""Claims held against imagery, end to end: real and simulated scenes, the dossier, the pack and its replay."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyproj import Transformer
+
+from aoi import AOI, Grid
+from benchmarks.claims import RIGHT, Outcome, World, check_world, outcomes
+from imagery.errors import SourceError
+from imagery.raster import Raster
+from imagery.scene import Period, Scene
+from imagery.sources.base import Found, Survey
+from imagery.sources.folder import FolderSource
+from revisit.check import check_claims
+from revisit.claims import load_claims
+from revisit.cli.main import call
+from revisit.dossier import write_dossier
+from revisit.recording import RecordingSource
+from tests.scenery import Pass, feature, write_area, write_scenes
+
+CORNER = (728_030.0, 3_747_480.0)
+"""Upper left corner of the crops of Beirut's airport, EPSG:32636."""
+# Outlines drawn by eye on the two pictures, (column, row) in pixels of 10 m of the crops.
+AIRPORT = [(100, 5), (205, 5), (205, 45), (250, 60), (262, 60), (265, 110), (300, 140), (345, 125), (385, 150),
+           (300, 300), (205, 434), (100, 434)]  # fmt: skip
+PLACES = {
+    # Sea in August 2015, pale fill behind a new dam in October 2017.
+    "shore": (
+        "other",
+        [(160, 330), (166, 345), (166, 360), (160, 378), (154, 378), (149, 360), (149, 340), (153, 325)],
+    ),
+    # The middle one of three runways.
+    "runway": ("runway", [(210, 60), (214, 60), (236, 362), (232, 362)]),
+    # The northern part of the apron before the terminal.
+    "apron": ("apron", [(239, 70), (248, 70), (250, 150), (240, 150)]),
+}
+STATEMENTS = (
+    ("B1", "Land was reclaimed beside the runway.", "shore", "surface", ""),
+    ("B2", "The runway was removed.", "runway", "surface", ""),
+    ("B3", "A helicopter has come to the apron.", "apron", "appeared", 'object = "Ka-52"'),
+)
+SOURCE = '[source]\ntitle = "<b>Beirut</b>"\npublisher = "A test"\npublished = 2017-10-05\n'
+
+
+def lonlat(points: Sequence[tuple[float, float]]) -> list[list[list[float]]]:
+    change = Transformer.from_crs(32636, 4326, always_xy=True)
+    placed = [list(change.transform(CORNER[0] + 10 * col, CORNER[1] - 10 * row)) for col, row in points]
+    return [[*placed, placed[0]]]
+
+
+def beirut_area() -> str:
+    drawn: list[tuple[str, str, dict[str, object], Any]] = [("area", "beirut", {}, AIRPORT)]
+    drawn += [
+        ("zone", name, {"kind": kind, "source": "drawn by eye", "accuracy_m": 20}, points)
+        for name, (kind, points) in PLACES.items()
+    ]
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"type": role, "name": name, **more},
+            "geometry": {"type": "Polygon", "coordinates": lonlat(points)},
+        }
+        for role, name, more, points in drawn
+    ]
+    return json.dumps({"type": "FeatureCollection", "features": features})
+
+
+def claims_text(area: str, start: str, end: str, told: Sequence[tuple[str, str, str, str, str]]) -> str:
+    claims = (
+        f'[[claim]]\nid = "{i}"\nstatement = "{s}"\ngeometry = "{area}#{z}"\nkind = "{k}"\n{more}\n'
+        f"from = {start}\nto = {end}\n"
+        for i, s, z, k, more in told
+    )
+    return SOURCE + "".join(claims)
+
+
+@pytest.fixture(scope="module")
+def beirut(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with real scenes, an area drawn on them and three claims, already checked into "dossier"."""
+    folder = tmp_path_factory.mktemp("beirut")
+    for day in ("20150820", "20171003"):
+        file = real_data / "crops_utm" / f"beirut_airport_S2L1C_{day}.tif"
+        when = f"{day[:4]}-{day[4:6]}-{day[6:]}"
+        asked = ["import", str(file), "--sensor", "s2", "--date", when, "--bands", "B02,B03,B04,B08,B11,B12"]
+        assert call([*asked, "--scale", "0.0001", "--offset", "0", "-o", str(folder / "scenes")]) == 0
+    (folder / "beirut.geojson").write_text(beirut_area())
+    text = claims_text("beirut.geojson", "2015-08-21", "2017-10-03", STATEMENTS)
+    (folder / "claims.toml").write_text(text)
+    asked = ["check", str(folder / "claims.toml"), "--source", f"folder:{folder / 'scenes'}"]
+    assert call([*asked, "-o", str(folder / "dossier")]) == 0
+    return folder
+
+
+def test_beirut(beirut: Path) -> None:
+    told = {one["id"]: one for one in json.loads((beirut / "dossier" / "verdicts.json").read_text())}
+    assert {name: one["verdict"] for name, one in told.items()} == {
+        "B1": "supported",
+        "B2": "contradicted",
+        "B3": "not observable",
+    }
+    keys = ["id", "verdict", "reasons", "pd", "likelihood_ratio", "scenes", "flags", "would_change_it"]
+    assert all(list(one) == keys for one in told.values())
+    assert told["B2"]["pd"] >= 0.95
+    assert told["B3"]["pd"] < 0.5
+    assert all(len(one["scenes"]) == 2 and one["would_change_it"] for one in told.values())
+
+
+def test_the_report_holds_what_a_reader_needs(beirut: Path) -> None:
+    page = (beirut / "dossier" / "report.html").read_text()
+    assert "&lt;b&gt;Beirut&lt;/b&gt;" in page
+    assert "<b>Beirut" not in page
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert page.index("Read this first") < page.index("Of 3 statements") < page.index("Claim by claim")
+    assert page.count('<article class="claim"') == 3
+    assert page.count("data:image/png;base64,") == 6
+    assert page.count('<circle class="usable"') == 3
+
+
+def test_a_pack_is_verified_replayed_and_guarded(
+    beirut: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack = tmp_path / "evidence.zip"
+    shutil.copy(beirut / "dossier" / "evidence.zip", pack)
+    assert call(["verify", str(pack)]) == 0
+    assert "is as it was recorded" in capsys.readouterr().out
+    assert call(["replay", str(pack), "-o", str(tmp_path / "again")]) == 0
+    assert capsys.readouterr().out.startswith("The same again: every byte of")
+    assert (tmp_path / "again" / "verdicts.json").read_bytes() == (beirut / "dossier" / "verdicts.json").read_bytes()
+    content = bytearray(pack.read_bytes())
+    content[len(content) // 2] ^= 1
+    pack.write_bytes(content)
+    assert call(["verify", str(pack)]) == 2
+    assert call(["replay", str(pack)]) == 2
+
+
+def test_foreign_folders_stay_as_they_are(beirut: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    asked = ["check", str(beirut / "claims.toml"), "--source", f"folder:{beirut / 'scenes'}", "-o", str(tmp_path)]
+    assert call(asked) == 2
+    assert "holds mine.txt, which no check wrote" in capsys.readouterr().err
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("world", ["true", "false", "too small"])
+def test_worlds_with_a_known_truth(world: World) -> None:
+    found = list(outcomes(world, 0))
+    assert [outcome.claim for outcome in found] == list(RIGHT[world])
+    assert not any(outcome.wrong for outcome in found)
+    # An unchanged apron is the hardest: one chance flag leaves it open.
+    open_to_chance = {Outcome(world="true", claim="same", verdict="inconclusive")}
+    assert {o for o in found if o.verdict != RIGHT[world][o.claim]} <= open_to_chance
+
+
+@pytest.mark.parametrize("world", ["clouded", "no acquisition"])
+def test_worlds_without_a_look(world: World, tmp_path: Path) -> None:
+    dossier = check_world(tmp_path, world, 0)
+    assert {verdict.id: verdict.verdict for verdict in dossier.verdicts} == RIGHT[world]
+    assert not (tmp_path / "check" / "runs").exists()
+
+
+@dataclass(kw_only=True)
+class Failing:
+    """A folder of scenes whose server goes down at one scene."""
+
+    folder: Path
+    down_at: str
+    name: str = "folder"
+
+    def search(self, aoi: AOI, periods: Sequence[Period], *, sensor: str) -> Found:
+        return FolderSource(self.folder).search(aoi, periods, sensor=sensor)
+
+    def survey(self, scene: Scene, grid: Grid) -> Survey | None:
+        return FolderSource(self.folder).survey(scene, grid)
+
+    def read(self, scene: Scene, grid: Grid, bands: Sequence[str]) -> Raster:
+        if scene.id == self.down_at:
+            raise SourceError("the server is down")
+        return FolderSource(self.folder).read(scene, grid, bands)
+
+
+def test_what_was_decided_before_a_source_failed_is_kept(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "s", Pass(day="2024-12-07"), Pass(day="2024-12-12"), Pass(day="2024-12-17", block=True))
+    zone = feature("zone", "apron", (20.4, 20.4, 139.6, 139.6), kind="apron", source="survey", accuracy_m=5)
+    write_area(tmp_path / "a.geojson", zone)
+    told = (
+        ("C1", "It is being loaded.", "apron", "state", ""),
+        ("C2", "It was paved.", "apron", "surface", ""),
+    )
+    (tmp_path / "c.toml").write_text(claims_text("a.geojson", "2024-12-13", "2024-12-17", told))
+    failing = Failing(folder=tmp_path / "s", down_at="S2B_L2A_20241217T082000")
+    dossier = check_claims(
+        load_claims(str(tmp_path / "c.toml")),
+        spec="folder:s",
+        folder=tmp_path / "out",
+        source_of=lambda place: RecordingSource(source=failing, folder=place),
+        tell=lambda _: None,
+    )
+    assert (dossier.complete, dossier.undecided) == (False, ("C2",))
+    assert write_dossier(dossier, tmp_path / "out") is None
+    record = json.loads((tmp_path / "out" / "check.json").read_text())
+    assert "the server is down" in record["failure"]
+    assert [one["id"] for one in json.loads((tmp_path / "out" / "verdicts.json").read_text())] == ["C1"]
+    assert "The check did not end." in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_windows_in_the_future_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_area(tmp_path / "a.geojson")
+    year = datetime.now(UTC).year + 2
+    told = (("C1", "It is being loaded.", "", "state", ""),)
+    text = claims_text("a.geojson", f"{year}-01-01", f"{year}-01-05", told).replace("#", "")
+    (tmp_path / "c.toml").write_text(text)
+    (tmp_path / "s").mkdir()
+    asked = ["check", str(tmp_path / "c.toml"), "--source", f"folder:{tmp_path / 's'}", "-o", str(tmp_path / "out")]
+    assert call(asked) == 2
+    assert "C1: the window begins in the future" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
