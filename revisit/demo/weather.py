@@ -12,8 +12,8 @@ import numpy as np
 from revisit.demo.ground import Ground
 from revisit.demo.passes import Pass
 from revisit.demo.sheet import CELLS, RIM_PX, FloatArray, smooth_field
-from revisit.demo.sun import solar_position
 from revisit.demo.surfaces import BANDS, INDEX, SURFACES
+from revisit.sun import solar_position
 
 RAIN = date(2024, 11, 4)
 """First rains of the simulated autumn: what grows, grows from then on."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from revisit.demo.sun import solar_position
+from revisit.sun import solar_position
 
 PLACES = {
     # Reda and Andreas, Solar Position Algorithm, NREL/TP-560-34302, appendix A.5; zenith 50.11 deg with refraction.
