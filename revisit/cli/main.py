@@ -13,6 +13,7 @@ from revisit import __version__
 from revisit.cli.area import area_app
 from revisit.cli.compare import compare
 from revisit.cli.demo import demo
+from revisit.cli.export import export
 from revisit.cli.import_ import import_scenes
 from revisit.cli.sites import sites
 from revisit.cli.terminal import Session, fail
@@ -34,6 +35,7 @@ app.add_typer(area_app, name="area")
 app.command("import")(import_scenes)
 app.command("compare")(compare)
 app.command("demo")(demo)
+app.command("export")(export)
 
 
 def _print_version(wanted: bool) -> None:
