@@ -17,7 +17,7 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from aoi import Grid
-from imagery.burn import burn
+from aoi.geometry import to_crs
 from imagery.documents import MAX_JSON_BYTES, parse_json
 from imagery.errors import RefusedFileError
 from imagery.files import inside
@@ -25,7 +25,6 @@ from imagery.opening import open_raster
 from imagery.raster import FloatArray, Raster
 from revisit.errors import UsageError
 from revisit.manifest import ATTRIBUTION, SCHEMA
-from revisit.mapframe import pixel_geometry
 from revisit.symbols import SIGN_COLOURS, SIMULATED
 
 Role = Literal["before", "after"]
@@ -152,8 +151,12 @@ class SavedRun:
 
     def outline(self, flag: SavedFlag) -> BaseGeometry:
         """Return a flag's outline in pixel coordinates of the grid, one pixel clear of its own pixels."""
-        rows, cols = np.nonzero(burn(flag.geometry, self.grid))
-        return pixel_geometry(rows, cols).buffer(1, join_style="mitre").simplify(0)
+        inverse = ~self.grid.transform
+        placed = shapely.transform(
+            to_crs(flag.geometry, self.grid.crs), lambda xy: xy * (inverse.a, inverse.e) + (inverse.c, inverse.f)
+        )
+        # Its corners are those of pixels, but for a millimetre and the necks that join pixels at a corner.
+        return shapely.set_precision(placed, 1.0).buffer(1, join_style="mitre").simplify(0)
 
 
 def _zone(zone: Mapping[str, Any]) -> SavedZone:

@@ -9,6 +9,7 @@ import typer
 
 from revisit.cli.terminal import print_json, tell, warn
 from revisit.errors import CHANGED, SOURCE_FAILED, UsageError
+from revisit.journal import journal
 from revisit.recipe import Recipe, read_table, recipe_from
 
 if TYPE_CHECKING:
@@ -66,10 +67,13 @@ def run_and_write(recipe: Recipe, folder: Path | None, source: Source | None = N
 
     if folder:
         check_target(folder)
-    result = run(recipe, source=source, progress=tell)
-    target = folder or default_folder(result.aoi.name, str(recipe.before), str(recipe.after))
-    tell(f"writing {target}")
-    write_run(result, target)
+    # The area's own name is known only when it has been read; until then a job is known by what was asked.
+    known_as = folder or default_folder(Path(recipe.area).stem, str(recipe.before), str(recipe.after))
+    with journal(known_as, tell) as note:
+        result = run(recipe, source=source, progress=note)
+        target = folder or default_folder(result.aoi.name, str(recipe.before), str(recipe.after))
+        note(f"writing {target}")
+        write_run(result, target)
     for warning in result.warnings:
         warn(warning)
     return result, target

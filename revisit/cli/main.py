@@ -17,6 +17,7 @@ from revisit.cli.export import export
 from revisit.cli.import_ import import_scenes
 from revisit.cli.sites import sites
 from revisit.cli.terminal import Session, fail
+from revisit.cli.view import view
 from revisit.errors import DONE, INTERRUPTED, WRONG_INPUT, exit_code
 
 BROKEN_PIPE = 141
@@ -36,6 +37,7 @@ app.command("import")(import_scenes)
 app.command("compare")(compare)
 app.command("demo")(demo)
 app.command("export")(export)
+app.command("view")(view)
 
 
 def _print_version(wanted: bool) -> None:

@@ -130,6 +130,9 @@ const pixelMap = (host, first) => {
   const drawPicture = (face, [left, top]) => {
     const { image } = scene.faces[face];
     if (!image?.complete || !image.naturalWidth) return;
+    // The hatch shows through where the picture is transparent: there, nothing is valid.
+    ctx.fillStyle = hatch;
+    ctx.fillRect(left, top, scene.cols * view.k, scene.rows * view.k);
     ctx.imageSmoothingEnabled = view.k * size.ratio < 1;
     ctx.imageSmoothingQuality = "high";
     ctx.drawImage(image, left, top, scene.cols * view.k, scene.rows * view.k);
@@ -298,8 +301,6 @@ const pixelMap = (host, first) => {
     ctx.beginPath();
     ctx.rect(pane.x, pane.y, pane.w, pane.h);
     ctx.clip();
-    ctx.fillStyle = hatch;
-    ctx.fillRect(at[0], at[1], scene.cols * view.k, scene.rows * view.k);
     if (state.mode === "swipe") {
       const cut = pane.w * state.at;
       for (const [face, from, wide] of [[0, 0, cut], [1, cut, pane.w - cut]]) {
