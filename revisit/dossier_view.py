@@ -17,7 +17,8 @@ from revisit.gathering import Gathered
 from revisit.ground import outline_note
 from revisit.mapframe import Line, bar_length, metres, outline, pixel_geometry
 from revisit.picture import png_bytes, shades, shared_stretch
-from revisit.report_view import data_uri, svg_path
+from revisit.report_map import data_uri
+from revisit.report_view import svg_path
 from revisit.result import Result
 from revisit.timeline import describe
 from revisit.wording import attribution, number, plural, stamp

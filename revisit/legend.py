@@ -36,6 +36,8 @@ class Strip:
     """Whether the signs of the flags and zones are explained."""
     pixel_m: float
     """Ground covered by one pixel of the picture, metres."""
+    strengths: bool = True
+    """Whether the signs include the widths of lines."""
 
 
 def legend_strip(strip: Strip, width: int) -> Image.Image:
@@ -43,7 +45,7 @@ def legend_strip(strip: Strip, width: int) -> Image.Image:
     text_width = width - _SCALE_WIDTH - 2 * _MARGIN
     lines = [(part, _TITLE_SIZE, _INK) for part in wrapped(drawable(strip.title), _TITLE_SIZE, text_width)]
     lines += [(part, _SIZE, _FAINT) for line in strip.lines for part in wrapped(drawable(line), _SIZE, text_width)]
-    rows = _sign_rows(width) if strip.signs else []
+    rows = _sign_rows(width, strip.strengths) if strip.signs else []
     heights = [size + _LEADING - _SIZE for _, size, _ in lines]
     height = 2 * _MARGIN + sum(heights) + (len(rows) * _LEADING + _MARGIN // 2 if rows else 0)
     picture = Image.new("RGB", (width, height), _PAPER)
@@ -96,21 +98,22 @@ def _hatch_swatch(picture: Image.Image, x: int, y: int) -> None:
     picture.paste(enlarged(np.zeros((2 * _HALF + 1, _SWATCH + 1, 4), np.uint8), 1), (x, y - _HALF))
 
 
-def _signs() -> list[tuple[Swatch, str]]:
+def _signs(strengths: bool) -> list[tuple[Swatch, str]]:
     """Return the signs with their words."""
     signs: list[tuple[Swatch, str]] = [
         (_line_swatch(colour), f"{sign} ({SIGN_MARKS[sign]})") for sign, colour in SIGN_COLOURS.items()
     ]
     signs += [(_line_swatch(_NEUTRAL), "object"), (_line_swatch(_NEUTRAL, broken=True), "area")]
-    signs += [(_line_swatch(_NEUTRAL, width=LINE_WIDTHS[step]), words) for step, words in STRENGTH_WORDS.items()]
+    if strengths:
+        signs += [(_line_swatch(_NEUTRAL, width=LINE_WIDTHS[step]), words) for step, words in STRENGTH_WORDS.items()]
     return [*signs, (_zone_swatch, "zone"), (_hatch_swatch, "not valid on one date or both")]
 
 
-def _sign_rows(width: int) -> list[list[tuple[int, Swatch, str]]]:
+def _sign_rows(width: int, strengths: bool) -> list[list[tuple[int, Swatch, str]]]:
     """Return the signs in rows of at most `width`, each with its x."""
     rows: list[list[tuple[int, Swatch, str]]] = [[]]
     x = _MARGIN
-    for swatch, words in _signs():
+    for swatch, words in _signs(strengths):
         needed = _SWATCH + 8 + int(font(_SIZE).getlength(words))
         if x + needed > width - _MARGIN and rows[-1]:
             rows.append([])

@@ -93,7 +93,13 @@ def _alignment(record: AlignmentRecord) -> dict[str, Any]:
 def _area(result: Result) -> dict[str, Any]:
     """Return the area and its zones as plain values."""
     zones = [
-        {"name": zone.name, "kind": zone.kind, "source": zone.source, "accuracy_m": zone.accuracy_m}
+        {
+            "name": zone.name,
+            "kind": zone.kind,
+            "source": zone.source,
+            "accuracy_m": zone.accuracy_m,
+            "geometry": mapping(zone.geometry),
+        }
         for zone in result.aoi.zones
     ]
     return {"name": result.aoi.name, "geometry": mapping(result.aoi.geometry), "zones": zones}

@@ -15,6 +15,9 @@ from imagery.raster import FloatArray, Raster
 Shades = NDArray[np.uint8]
 """(row, col, 4) red, green, blue and opacity, 0 to 255."""
 
+FALSE_COLOUR = ("B08", "B04", "B03")
+"""Near infrared as red: plants glow, water is black, and paint and metal stand out from concrete."""
+
 _TRUE_COLOUR = ("B04", "B03", "B02")
 _PERCENTILES = (0.5, 99.7)
 """Of all valid pixels of all dates; the rest is clipped. The upper one is high because aprons and roofs are the
@@ -46,14 +49,15 @@ class Stretch:
     @property
     def description(self) -> str:
         """One line for a legend."""
-        name = "True colour" if self.bands == _TRUE_COLOUR else "Colour" if len(self.bands) == 3 else "Grey"
+        named: dict[tuple[str, ...], str] = {_TRUE_COLOUR: "True colour", FALSE_COLOUR: "False colour"}
+        name = named.get(self.bands, "Colour" if len(self.bands) == 3 else "Grey")
         spans = ", ".join(
             f"{band} {low:.3g} to {high:.3g}" for band, low, high in zip(self.bands, self.low, self.high, strict=True)
         )
         return f"{name}; one stretch for both dates: {spans}{' dB' if self.decibels else ''}; gamma {_GAMMA:g}"
 
 
-def shared_stretch(rasters: tuple[Raster, ...]) -> Stretch:
+def shared_stretch(rasters: tuple[Raster, ...], bands: tuple[str, ...] | None = None) -> Stretch:
     """Return the stretch that all the rasters are shown with.
 
     True colour where B04, B03 and B02 are there, else the first three bands, else the first in grey; backscatter always
@@ -63,9 +67,11 @@ def shared_stretch(rasters: tuple[Raster, ...]) -> Stretch:
     ----------
     rasters
         With the same bands and quantity.
+    bands
+        To show instead: three of theirs.
     """
     first = rasters[0]
-    bands = _shown_bands(first)
+    bands = bands or _shown_bands(first)
     decibels = first.quantity != "reflectance"
     samples = [np.concatenate([_values(raster, band, decibels)[raster.valid] for raster in rasters]) for band in bands]
     limits = [np.percentile(sample, _PERCENTILES) if sample.size else np.array([0.0, 1.0]) for sample in samples]

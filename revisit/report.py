@@ -13,15 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from revisit.manifest import software
-from revisit.report_view import (
-    MOST_CHIPS,
-    flag_view,
-    pictures,
-    recipe_view,
-    scale_bar,
-    scene_view,
-    zone_views,
-)
+from revisit.picture import shared_stretch
+from revisit.report_map import labels, likeness_view, pictures, place_terms, scale_bar
+from revisit.report_view import MOST_CHIPS, flag_view, key_figures, recipe_view, scene_view, zone_views
 from revisit.result import Result
 from revisit.seen import seen_line, seen_views
 from revisit.symbols import SIGN_COLOURS, SIGN_MARKS, SIMULATED, STRENGTH_WORDS
@@ -65,7 +59,8 @@ def render(result: Result) -> str:
     Names and notes come from files that anybody may have written. They are escaped, stand in elements of their own
     direction, lose their control characters, and the page's policy lets nothing run but the one script by its hash.
     """
-    style, script = Markup(_style(result)), Markup(template_text("report.js"))  # noqa: S704 - both are our own files
+    code = "\n".join(template_text(name) for name in ("map.js", "report.js"))
+    style, script = Markup(_style(result)), Markup(code)  # noqa: S704 - all are our own files
     return (
         environment()
         .get_template("report.html.j2")
@@ -75,7 +70,7 @@ def render(result: Result) -> str:
 
 def _view(result: Result) -> dict[str, Any]:
     """Return all values that the template shows."""
-    flags = [flag_view(flag, result) for flag in result.flags]
+    flags = _flag_views(result)
     return {
         "title": title(result),
         "name": result.aoi.name,
@@ -90,9 +85,13 @@ def _view(result: Result) -> dict[str, Any]:
         "cols": result.grid.width,
         "rows": result.grid.height,
         "pictures": pictures(result),
+        "figures": key_figures(result),
+        "places": place_terms(result.grid),
+        "labels": labels(result),
         "bar": scale_bar(result),
         "flags": flags,
         "shown": flags[:MOST_CHIPS],
+        "drawn": any(flag["like"] for flag in flags),
         "calibrated": result.change.calibrated,
         "candidates": any(flag.object.candidates for flag in result.flags),
         "radar": result.after.quantity != "reflectance",
@@ -110,6 +109,15 @@ def _view(result: Result) -> dict[str, Any]:
         "marks_of": SIGN_MARKS,
         "strengths": STRENGTH_WORDS,
     }
+
+
+def _flag_views(result: Result) -> list[dict[str, Any]]:
+    """Return what is shown of the flags; those that are shown one by one have the picture of a known object."""
+    stretch = shared_stretch((result.before, result.after))
+    views = [flag_view(flag, result) for flag in result.flags]
+    for view, flag in zip(views[:MOST_CHIPS], result.flags, strict=False):
+        view["like"] = likeness_view(flag, result, stretch)
+    return views
 
 
 @lru_cache(maxsize=1)
@@ -146,7 +154,8 @@ def _style(result: Result) -> str:
     """Return the style sheet with what depends on the run: the shape of the picture and the colours of the signs."""
     numbers = {"cols": result.grid.width, "rows": result.grid.height}
     own = "".join(f"--{name}:{value};" for name, value in [*numbers.items(), *SIGN_COLOURS.items()])
-    return f":root{{{own}}}\n{template_text('report.css')}"
+    sheets = "\n".join(template_text(name) for name in ("base.css", "map.css", "report.css"))
+    return f":root{{{own}}}\n{sheets}"
 
 
 def _policy(style: str, script: str) -> str:

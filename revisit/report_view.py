@@ -2,65 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import io
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from PIL import Image
-
 from revisit.ground import AREA, ROUGH_OUTLINE_M
 from revisit.mapframe import Line, bar_length, chip_window, metres, outline, projected_lines
-from revisit.picture import Shades, png_bytes, shades, shared_stretch, statistic_shades
+from revisit.report_map import box_of, flag_box, zone_boxes
 from revisit.result import Flag, Result, SceneRecord
-from revisit.symbols import SCALE_WORDS, labelled, strength_step
-from revisit.wording import attribution, decimals, flag_notes, number, percent, stamp
+from revisit.symbols import SCALE_WORDS, SIGN_MARKS, labelled, strength_step
+from revisit.wording import decimals, flag_notes, number, percent, stamp
 
 MOST_CHIPS = 200
 """Flags that are shown one by one; the table names all."""
 
-_CHIP_SIDE = 240
+_CHIP_SIDE = 200
 """Screen pixels of a chip of a small object, at most."""
-_LOSSLESS_MOST = 2_500_000
-"""Bytes of an exact picture; beyond it the report takes a compressed one and says so."""
-
-
-def data_uri(kind: str, content: bytes) -> str:
-    """Return a picture as a part of the page."""
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def _embedded(picture: Shades, description: str) -> tuple[str, bool]:
-    """Return a colour picture as a part of the page, and whether it is exact."""
-    image = Image.fromarray(picture)
-    exif = Image.Exif()
-    exif[0x010E] = description
-    for options in ({"lossless": True, "quality": 20}, {"quality": 90}):
-        buffer = io.BytesIO()
-        image.save(buffer, "WEBP", method=4, exif=exif, **options)
-        if buffer.tell() <= _LOSSLESS_MOST:
-            break
-    return data_uri("webp", buffer.getvalue()), "lossless" in options
-
-
-def pictures(result: Result) -> dict[str, Any]:
-    """Return the pictures of the page, one pixel of the grid a pixel, and how they were made."""
-    stretch = shared_stretch((result.before, result.after))
-    words = attribution(result)
-    before, exact_before = _embedded(shades(result.before, stretch), words)
-    after, exact_after = _embedded(shades(result.after, stretch), words)
-    maps = {
-        name: data_uri("png", png_bytes(statistic_shades(scale), words))
-        for name, scale in (("object", result.change.objects), ("area", result.change.areas))
-    }
-    return {
-        "before": before,
-        "after": after,
-        "statistic": maps,
-        "exact": exact_before and exact_after,
-        "stretch": stretch.description,
-    }
 
 
 def svg_path(lines: tuple[Line, ...]) -> str:
@@ -86,7 +44,8 @@ def _chip(flag: Flag, result: Result) -> dict[str, Any]:
     zoom = max(_CHIP_SIDE // side, 2 if side <= _CHIP_SIDE else 1)
     bar = bar_length(window.width * result.grid.gsd / 2.5)
     return {
-        "box": f"{window.col} {window.row} {window.width} {window.height}",
+        "box": box_of(window),
+        "zoom": zoom,
         "left": window.col,
         "bottom": window.row + window.height,
         "cols": window.width,
@@ -121,9 +80,9 @@ def flag_view(flag: Flag, result: Result) -> dict[str, Any]:
         "notes": flag_notes(flag, result),
         "strength": strength_step(item),
         "path": svg_path(rings),
-        "x": round(float(max(ring[:, 0].max() for ring in rings)), 2),
-        "y": round(float(min(ring[:, 1].min() for ring in rings)), 2),
+        "box": flag_box(flag),
         "chip": _chip(flag, result),
+        "like": None,
     }
 
 
@@ -138,8 +97,9 @@ def zone_views(result: Result) -> list[dict[str, Any]]:
             "rough": zone.accuracy_m is None or zone.accuracy_m >= ROUGH_OUTLINE_M,
             "source": zone.source,
             "path": svg_path(projected_lines(zone.geometry, result.grid)),
+            "box": box,
         }
-        for zone in result.aoi.zones
+        for zone, box in zip(result.aoi.zones, zone_boxes(result), strict=True)
     ]
 
 
@@ -181,10 +141,29 @@ def recipe_view(result: Result) -> dict[str, str]:
     }
 
 
-def scale_bar(result: Result) -> dict[str, Any]:
-    """Return the scale bar in the lower left corner of the large pictures."""
-    grid = result.grid
-    length = bar_length(grid.width * grid.gsd / 4)
-    x, y = round(grid.width * 0.02, 2), round(grid.height - grid.width * 0.02, 2)
-    path = f"M{x},{y}h{length / grid.gsd:.2f}"
-    return {"path": path, "words": metres(length), "x": x, "y": round(y - grid.width * 0.012, 2)}
+def key_figures(result: Result) -> list[dict[str, str]]:
+    """Return the few numbers that a reader takes along: each with its name and what it hangs on."""
+    chance = number(result.recipe.false_alarms_per_km2 * result.searched_km2, 2)
+    signs = [flag.object.change for flag in result.flags]
+    parts = [f"{signs.count(sign)} {sign}" for sign in SIGN_MARKS if sign in signs]
+    moved = [row for row in result.alignments if row.scene_id in result.after.scene_ids]
+    shift = math.hypot(*moved[-1].shift_px) if moved else None
+    return [
+        {"name": "Flags", "value": str(len(signs)), "note": ", ".join(parts) or "nothing reached the threshold"},
+        {
+            "name": "By chance alone",
+            "value": f"about {chance}",
+            "note": "measured on earlier dates" if result.change.calibrated else "asked for; uncalibrated, may be more",
+        },
+        {
+            "name": "Searched",
+            "value": f"{number(result.searched_km2)} km²",
+            "note": f"{percent(result.searched_valid_share)} of the searched ground is valid on both dates",
+        },
+        {
+            "name": "Shift taken out",
+            "value": "none" if shift is None else f"{shift:.2f} px",
+            "note": "not measured" if shift is None else f"{shift * result.grid.gsd:.1f} m on the ground",
+        },
+        {"name": "Pixel", "value": f"{result.grid.gsd:g} m", "note": f"{result.grid.width} x {result.grid.height}"},
+    ]

@@ -52,6 +52,28 @@ need_venv() {
     has_venv || stop 2 "$PYTHON is not Debian's own and lacks venv or ensurepip. Try: PYTHON=/usr/bin/python3 $0"
 }
 
+has_browser() { command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null; }
+
+# The tests of pages want a real browser; where none can be had they are skipped, and it is said.
+offer_browser() {
+    if has_browser; then return; fi
+    local as_root=() by_hand="To run them: apt-get install chromium, as root."
+    if ! command -v apt-get >/dev/null; then
+        say "Skipped: tests in a browser, since none is installed and there is no apt-get." && return
+    fi
+    if [ "$(id -u)" != 0 ]; then
+        if ! command -v sudo >/dev/null || ! sudo -n true 2>/dev/null; then
+            say "Skipped: tests in a browser, since Chromium is not installed. $by_hand" && return
+        fi
+        as_root=(sudo)
+    fi
+    say "The Debian package chromium is missing: installing it for the tests with ${as_root[*]:+sudo }apt-get."
+    if ! loudly_if_wrong "${as_root[@]}" apt-get update || ! loudly_if_wrong "${as_root[@]}" \
+        env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium; then
+        say "Skipped: tests in a browser, since Chromium could not be installed (the reason stands above). $by_hand"
+    fi
+}
+
 install() {
     "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps "$@" >&2 ||
         stop 3 "the packages could not be installed (pip's reason stands above). Then run the same command again."

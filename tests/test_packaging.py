@@ -16,6 +16,7 @@ LOCKS = ("requirements.lock", "requirements-dev.lock")
 REQUIREMENT = re.compile(r"[a-z0-9][a-z0-9.-]*==[^ ]+( ; [^\\]+)?( --hash=sha256:[0-9a-f]{64})+")
 OTHERWISE_NAMED = {
     "PIL": "pillow",
+    "axe_playwright_python": "axe-playwright-python",
     "cv2": "opencv-python-headless",
     "odc": "odc-geo",
     "pystac_client": "pystac-client",

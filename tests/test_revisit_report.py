@@ -21,18 +21,9 @@ from detect.detectability import ClassDetectability
 from revisit.picture import shades, shared_stretch
 from revisit.report import render, write_report
 from revisit.result import Result
+from tests.attack import HOSTILE, hostile_result
 from tests.standin import AFTER, BEFORE, blob, make_flags, make_grid, make_raster, make_result, make_zone
 
-HOSTILE = (
-    "<script>alert(1)</script>",
-    "</title></style></script><img src=x onerror=alert(2)>",
-    '" onmouseover="alert(3)" x=\'',
-    "javascript:alert(4)",
-    "=cmd|' /C calc'!A0",
-    "{{ 7 * 7 }}{% raw %}",
-    "\u202egnp.exe \u05d0\u05d1\u05d2",
-    "bell\x07 null\x00 escape\x1b[31m half \ud800",
-)
 VOID = frozenset({"meta", "input", "br", "img", "link"})
 
 
@@ -78,24 +69,6 @@ def _page(result: Result | None = None) -> Page:
     return Page(render(result or make_result()))
 
 
-def _hostile_result() -> Result:
-    """Return a result whose every name and note is an attack."""
-    grid = make_grid()
-    zones = tuple(replace(make_zone(grid, name, None), source=name) for name in HOSTILE)
-    flags = [
-        replace(flag, zone=name)
-        for flag, name in zip(make_flags([blob(5, 5)] * 8, notes=HOSTILE), HOSTILE, strict=True)
-    ]
-    result = make_result(grid, name=HOSTILE[1], zones=zones, flags=tuple(flags), warnings=HOSTILE, reasons=HOSTILE)
-    scenes = [
-        replace(r, scene=replace(r.scene, id=n, platform=n, source=n))
-        for r, n in zip(result.scenes, HOSTILE, strict=False)
-    ]
-    recipe = replace(result.recipe, area=HOSTILE[0], source=HOSTILE[1])
-    change = replace(result.change, method=HOSTILE[0])
-    return replace(result, scenes=tuple(scenes), recipe=recipe, change=change)
-
-
 def _many(count: int) -> Result:
     """Return a result with so many flags."""
     items = [blob(k % 55, (7 * k) % 75, scale="area" if k % 3 else "object") for k in range(count)]
@@ -104,7 +77,7 @@ def _many(count: int) -> Result:
 
 @pytest.mark.parametrize(
     "result",
-    [make_result(), make_result(flags=()), _many(40), _hostile_result()],
+    [make_result(), make_result(flags=()), _many(40), hostile_result()],
     ids=["plain", "none", "many", "hostile"],
 )
 def test_elements_are_balanced_and_ids_unique(result: Result) -> None:
@@ -131,7 +104,7 @@ def test_the_policy_allows_this_style_and_script_by_hash_and_nothing_else() -> N
     assert set(rules) == {"default-src", "img-src", "style-src", "script-src", "base-uri", "form-action"}
 
 
-@pytest.mark.parametrize("result", [make_result(), _hostile_result()], ids=["plain", "hostile"])
+@pytest.mark.parametrize("result", [make_result(), hostile_result()], ids=["plain", "hostile"])
 def test_nothing_in_the_page_leads_elsewhere_or_runs(result: Result) -> None:
     html = render(result)
     page = Page(html)
@@ -144,7 +117,7 @@ def test_nothing_in_the_page_leads_elsewhere_or_runs(result: Result) -> None:
 
 
 def test_hostile_names_stand_as_text_without_controls() -> None:
-    html = render(_hostile_result())
+    html = render(hostile_result())
     text = Page(html).text()
     for name in HOSTILE[:6]:
         assert name in text, name
@@ -153,8 +126,8 @@ def test_hostile_names_stand_as_text_without_controls() -> None:
 
 
 def test_a_hostile_report_can_be_written_and_read_back(tmp_path: Path) -> None:
-    write_report(_hostile_result(), tmp_path)
-    assert (tmp_path / "report.html").read_text(encoding="utf-8") == render(_hostile_result())
+    write_report(hostile_result(), tmp_path)
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == render(hostile_result())
 
 
 def test_the_order_is_caveats_pictures_flags_limits_and_origins() -> None:
@@ -225,14 +198,15 @@ def test_a_partial_answer_of_the_source_is_said_first() -> None:
     assert html.index("The source answered in part.") < html.index("Uncalibrated.")
 
 
-def test_each_flag_has_its_row_and_three_chips() -> None:
+def test_each_flag_has_its_row_three_chips_and_a_drawn_one() -> None:
     page = _page(_many(40))
     rows = [a for a in page.all("th") if a.get("scope") == "row"]
     chips = [a["aria-label"] for a in page.all("svg") if re.match(r"F\d+,", a.get("aria-label", ""))]
     assert [a["href"] for a in page.all("a") if re.fullmatch(r"#F\d+", a["href"])] == [f"#F{k}" for k in range(1, 41)]
     assert len(rows) > 40
-    assert len(chips) == 120
-    assert sum(chip.startswith("F7,") for chip in chips) == 3
+    assert len(chips) == 160
+    assert sum(chip.startswith("F7,") for chip in chips) == 4
+    assert [chip for chip in chips if chip.startswith("F7, drawn: how Il-76 would look here")]
 
 
 def test_numbers_of_a_flag_stand_in_the_table() -> None:
@@ -272,7 +246,7 @@ def test_pictures_are_the_pixels_as_compared() -> None:
     valid = np.ones((60, 80), np.bool_)
     valid[:5, :9] = False
     result = make_result(before=make_raster(make_grid(), BEFORE, 1, valid=valid))
-    images = {a["id"]: a["href"] for a in _page(result).all("image")}
+    images = {a["id"]: a["href"] for a in _page(result).all("image") if "id" in a}
     stretch = shared_stretch((result.before, result.after))
     for role, raster in (("before", result.before), ("after", result.after)):
         content = base64.b64decode(images[f"picture-{role}"].split(",", 1)[1])
@@ -316,7 +290,7 @@ def test_everything_is_named_for_who_cannot_see_it() -> None:
     assert levels.count(1) == 1
     assert all(later - sooner <= 1 for sooner, later in pairwise(levels))
     labels = [tag for tag, _ in page.elements].count("label")
-    assert labels == len(page.all("input"))
+    assert labels == len(page.all("input")) + len(page.all("select"))
 
 
 def _luminance(colour: str) -> float:

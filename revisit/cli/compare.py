@@ -9,6 +9,7 @@ import typer
 
 from revisit.cli.terminal import meter, print_json, tell, warn
 from revisit.errors import CHANGED, SOURCE_FAILED, UsageError
+from revisit.journal import journal
 from revisit.recipe import Recipe, read_table, recipe_from
 from revisit.sources import Access
 
@@ -90,16 +91,19 @@ def run_and_write(
 
     if folder:
         check_target(folder)
-    try:
-        result = run(recipe, source=source, access=access, progress=tell)
-    except UnfinishedRunError as error:
-        place = folder or default_folder(error.area, str(recipe.before), str(recipe.after))
-        if written := write_unfinished(recipe, error, place):
-            tell(f"{written}/run.json says what was read and what is missing")
-        raise
-    target = folder or default_folder(result.aoi.name, str(recipe.before), str(recipe.after))
-    tell(f"writing {target}")
-    write_run(result, target)
+    # The area's own name is known only when it has been read; until then a job is known by what was asked.
+    known_as = folder or default_folder(Path(recipe.area).stem, str(recipe.before), str(recipe.after))
+    with journal(known_as, tell) as note:
+        try:
+            result = run(recipe, source=source, access=access, progress=note)
+        except UnfinishedRunError as error:
+            place = folder or default_folder(error.area, str(recipe.before), str(recipe.after))
+            if written := write_unfinished(recipe, error, place):
+                tell(f"{written}/run.json says what was read and what is missing")
+            raise
+        target = folder or default_folder(result.aoi.name, str(recipe.before), str(recipe.after))
+        note(f"writing {target}")
+        write_run(result, target)
     for warning in result.warnings:
         warn(warning)
     return result, target

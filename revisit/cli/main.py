@@ -17,6 +17,7 @@ from revisit.cli.compare import compare
 from revisit.cli.demo import demo
 from revisit.cli.detectability import detectability
 from revisit.cli.doctor import doctor
+from revisit.cli.export import export
 from revisit.cli.import_ import import_scenes
 from revisit.cli.replay import replay
 from revisit.cli.rfi import rfi
@@ -24,6 +25,7 @@ from revisit.cli.scenes import scenes
 from revisit.cli.sites import sites
 from revisit.cli.terminal import Session, fail
 from revisit.cli.verify import verify
+from revisit.cli.view import view
 from revisit.errors import DONE, INTERRUPTED, WRONG_INPUT, exit_code
 
 BROKEN_PIPE = 141
@@ -50,6 +52,8 @@ app.command("replay")(replay)
 app.command("demo")(demo)
 app.add_typer(cache_app, name="cache")
 app.command("doctor")(doctor)
+app.command("export")(export)
+app.command("view")(view)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,57 +1,103 @@
-"use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
-  const swipe = byId("swipe");
+  const store = byId("store");
+  const stage = byId("stage");
+  const number = (text) => Number(text);
+  const box = (node) => node.dataset.box.split(" ").map(number);
+
+  const pictureOf = (id) => {
+    const image = new Image();
+    image.addEventListener("load", () => map?.redraw());
+    image.src = byId(id).getAttribute("href");
+    return image;
+  };
+  const pictures = new Map();
+  const picture = (id) => {
+    if (!pictures.has(id)) pictures.set(id, pictureOf(id));
+    return pictures.get(id);
+  };
+  const flagOf = (node) => ({
+    id: node.id.slice("path-".length), label: node.dataset.label, sign: node.dataset.sign, scale: node.dataset.scale,
+    strength: number(node.dataset.strength), box: box(node), path: new Path2D(node.getAttribute("d")),
+  });
+  const zoneOf = (node) => ({ name: node.dataset.name, box: box(node), path: new Path2D(node.getAttribute("d")) });
+
+  const cols = number(store.dataset.cols);
+  const rows = number(store.dataset.rows);
+  const places = JSON.parse(store.dataset.places);
+  const degrees = (value, signs) => `${Math.abs(value).toFixed(5)}° ${signs[value < 0 ? 1 : 0]}`;
+  const describe = (col, row) => {
+    const [u, v] = [col / cols, row / rows];
+    const powers = [1, u, v, u * u, u * v, v * v];
+    const [lon, lat] = places.map((terms) => terms.reduce((sum, term, k) => sum + term * powers[k], 0));
+    return `row ${Math.floor(row)}, column ${Math.floor(col)} · ${degrees(lat, "NS")} ${degrees(lon, "EW")}`;
+  };
+  const facesOf = (kind) => {
+    const whole = kind.startsWith("statistic");
+    const before = whole ? "picture-before" : `${kind}-before`;
+    return [
+      { title: `Before ${stage.dataset.before}`, image: picture(before) },
+      { title: whole ? "Statistic of the change" : `After ${stage.dataset.after}`, image: picture(whole ? kind : `${kind}-after`) },
+    ];
+  };
+
+  const style = getComputedStyle(document.documentElement);
+  const colours = Object.fromEntries(["appeared", "vanished", "altered"].map((sign) => [sign, style.getPropertyValue(`--${sign}`).trim()]));
   const position = byId("position");
-  const divider = byId("divider");
+  const modes = [...document.querySelectorAll("#instrument button[data-mode]")];
+  const choices = [...document.querySelectorAll("#list [data-flag]")];
+  const hint = byId("inspector")?.firstElementChild.cloneNode(true);
 
-  const show = (percent) => {
-    position.value = percent;
-    swipe.style.setProperty("--at", `${position.value}%`);
+  const inspect = (id) => {
+    const inspector = byId("inspector");
+    if (!inspector) return;
+    const card = id && byId(id);
+    if (!card) {
+      inspector.replaceChildren(hint.cloneNode(true));
+      if (id) inspector.firstChild.textContent = `The numbers of ${id} stand in the table below.`;
+      return;
+    }
+    const copy = card.cloneNode(true);
+    for (const node of copy.querySelectorAll("[id]")) node.removeAttribute("id");
+    for (const link of copy.querySelectorAll(".facts > p:last-child")) link.remove();
+    inspector.replaceChildren(...copy.childNodes);
+  };
+  const choose = (id, look = true) => {
+    map.select(id, look);
+    for (const button of choices) {
+      const on = button.dataset.flag === id;
+      button.setAttribute("aria-pressed", String(on));
+      if (on) button.scrollIntoView({ block: "nearest" });
+    }
+    inspect(id);
+  };
+  const changed = (state) => {
+    position.value = Math.round(state.at * 100);
     position.setAttribute("aria-valuetext", `${position.value} percent of the width shows the before date`);
+    byId("slide").hidden = state.mode !== "swipe";
+    for (const button of modes) button.setAttribute("aria-pressed", String(button.dataset.mode === state.mode));
   };
-  const drag = (event) => {
-    const frame = swipe.getBoundingClientRect();
-    show(100 * (event.clientX - frame.left) / frame.width);
-  };
-  position.addEventListener("input", () => show(position.value));
-  divider.addEventListener("pointerdown", (event) => {
-    divider.setPointerCapture(event.pointerId);
-    event.preventDefault();
-  });
-  divider.addEventListener("pointermove", (event) => {
-    if (divider.hasPointerCapture(event.pointerId)) drag(event);
-  });
-  for (const button of document.querySelectorAll("#controls button")) {
-    button.addEventListener("click", () => show(button.value));
-  }
-  for (const layer of ["flags", "labels", "zones"]) {
-    const box = byId(`${layer}-on`);
-    box.addEventListener("change", () => document.body.classList.toggle(`no-${layer}`, !box.checked));
-  }
 
-  // Labels keep their size on the screen, so that they collide more on a small one: the stronger flag keeps its label.
-  const labels = [...document.querySelectorAll("#labels text")];
-  const places = labels.map((label) => [Number(label.getAttribute("x")), Number(label.getAttribute("y"))]);
-  const spread = () => {
-    const picture = swipe.querySelector("svg");
-    const unit = picture.viewBox.baseVal.width / Math.max(picture.getBoundingClientRect().width, 1);
-    const { width, height } = picture.viewBox.baseVal;
-    swipe.style.setProperty("--u", unit);
-    const kept = [];
-    labels.forEach((label, index) => {
-      const wide = (label.textContent.length * 8.5 + 4) * unit;
-      const high = 18 * unit;
-      const x = Math.min(Math.max(places[index][0], 0), width - wide);
-      const y = Math.min(Math.max(places[index][1], high), height);
-      const hit = kept.some((other) => x < other.right && other.x < x + wide && Math.abs(other.y - y) < high);
-      label.classList.toggle("hidden", hit);
-      label.setAttribute("x", x);
-      label.setAttribute("y", y);
-      if (!hit) kept.push({ x, y, right: x + wide });
-    });
-  };
-  byId("stage").classList.add("live");
-  show(50);
-  new ResizeObserver(spread).observe(swipe);
+  let map;
+  byId("instrument").hidden = false;
+  byId("still").classList.add("print-only");
+  map = pixelMap(stage, {
+    cols, rows, gsd: number(store.dataset.gsd), colours, describe, faces: facesOf("picture"),
+    flags: [...document.querySelectorAll("#store path.shape")].map(flagOf),
+    zones: [...document.querySelectorAll("#zones path")].filter((node) => node.dataset.box).map(zoneOf),
+    watermark: store.dataset.watermark, on: { change: changed, select: choose },
+  });
+  position.addEventListener("input", () => map.swipe(position.value / 100));
+  for (const button of modes) button.addEventListener("click", () => map.setMode(button.dataset.mode));
+  byId("colour").addEventListener("change", (event) => map.show({ faces: facesOf(event.target.value) }));
+  byId("zoom-in").addEventListener("click", () => map.zoom(1.6));
+  byId("zoom-out").addEventListener("click", () => map.zoom(1 / 1.6));
+  byId("fit").addEventListener("click", map.fit);
+  byId("next")?.addEventListener("click", () => map.next(1));
+  byId("previous")?.addEventListener("click", () => map.next(-1));
+  for (const button of choices) button.addEventListener("click", () => choose(button.dataset.flag));
+  for (const link of document.querySelectorAll(".to-map")) link.addEventListener("click", () => choose(link.dataset.flag));
+  for (const name of ["flags", "labels", "zones"]) {
+    byId(`${name}-on`).addEventListener("change", (event) => map.layer(name, event.target.checked));
+  }
 })();
