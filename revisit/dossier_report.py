@@ -64,7 +64,7 @@ def _policy(style: str) -> str:
 def _style() -> str:
     """Return the style sheet: that of a run's report, and what a check needs beside it."""
     own = "".join(f"--{name}:{value};" for name, value in [("cols", 600), ("rows", 600), *SIGN_COLOURS.items()])
-    return f":root{{{own}}}\n{template_text('report.css')}\n{template_text('dossier.css')}"
+    return f":root{{{own}}}\n{template_text('base.css')}\n{template_text('report.css')}\n{template_text('dossier.css')}"
 
 
 def _view(dossier: Dossier) -> dict[str, Any]:
