@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from detect.change import Change
 from detect.errors import DetectError
 from detect.radar import RadarModel, RadarSeries, radar_statistics
+from detect.rates import wilson
 from detect.targets import object_class
 
 FloatArray = NDArray[np.float32]
@@ -99,21 +100,6 @@ class _Objects:
     """(object,)."""
     length_m: Values
     """(object,)."""
-
-
-def wilson(hits: int, trials: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share, after E. B. Wilson (1927), doi:10.1080/01621459.1927.10502953.
-
-    Examples
-    --------
-    >>> [round(end, 3) for end in wilson(9, 10)]
-    [0.596, 0.982]
-    """
-    z = 1.959964
-    share, weight = hits / trials, z**2 / trials
-    centre = (share + weight / 2) / (1 + weight)
-    half = z * np.sqrt(share * (1 - share) / trials + weight / (4 * trials)) / (1 + weight)
-    return max(float(centre - half), 0.0), min(float(centre + half), 1.0)
 
 
 def _spread_places(ground: BoolArray, count: int, apart_px: float, rng: np.random.Generator) -> Values:
