@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -61,16 +63,25 @@ def _green(series: Series, model: SeriesModel) -> BoolArray:
     return np.asarray(cv2.dilate(plants.astype(np.uint8), np.ones((odd_pixels(60.0, series.gsd),) * 2, np.uint8)) > 0)
 
 
-def _by_state(sign: NDArray[np.int8], series: Series, model: SeriesModel) -> NDArray[np.int8]:
-    """Return the sign of change (row, col): which date departs from the usual state, where there is one.
+def _by_state(
+    sign: NDArray[np.int8], series: Series, model: SeriesModel, *, pair: Pair, pair_model: PairModel, outer: float
+) -> NDArray[np.int8]:
+    """Return the sign of change (row, col): that of the date which departs from the usual state, against that state.
 
-    A stand in daily use has none; there the sign that the two dates alone give is kept.
+    What departs may have arrived, or may have left a stand that is never empty otherwise: which of the two, the usual
+    state tells better than the other date alone. A stand in daily use has no usual state; there the sign that the two
+    dates alone give is kept.
     """
     frame = Frame(seen=model.seen & series.valid, gsd=series.gsd, options=model.options)
     (first, second), _ = whitened(series.before, series.after, model, frame)
     found = departures_of(first, second, model.usual, frame, model.levels)
+    usual = np.nan_to_num(model.reference)
+    later, earlier = (
+        signed_direction(one, pair_model, outer=outer, options=model.options)
+        for one in (replace(pair, before=usual), replace(pair, after=usual))
+    )
     least, most = np.minimum(found.before, found.after), np.maximum(found.before, found.after)
-    state = np.where(least > ALIKE * most, 0, np.where(found.after > found.before, 1, -1))
+    state = np.where(least > ALIKE * most, 0, np.where(found.after > found.before, later, earlier))
     return np.where(frame.seen & ~model.usual.in_use, state, sign).astype(np.int8)
 
 
@@ -121,7 +132,7 @@ def detect_series(
         threshold, p_value = calibrated_map(statistic, nulls, per_km2=rate)
         direction = signed_direction(pair, pair_model, outer=outer, options=model.options)
         if scale == "object":
-            direction = _by_state(direction, series, model)
+            direction = _by_state(direction, series, model, pair=pair, pair_model=pair_model, outer=outer)
         scales.append(
             ScaleChange(scale=scale, statistic=statistic, p_value=p_value, direction=direction, threshold=threshold)
         )

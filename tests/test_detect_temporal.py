@@ -73,9 +73,12 @@ def test_an_arrival_and_a_departure_are_flagged_with_their_sign(contrast: float)
     assert ("vanished", True) in flags(series(there, gone))
 
 
-def test_a_departure_from_a_stand_that_is_always_taken_is_flagged() -> None:
-    taken = [date(seed, object_at=STAND, contrast=0.06 + 0.01 * (seed % 4)) for seed in range(DATES)]
-    assert any(there for _, there in flags(series(date(101, object_at=STAND), date(102), taken)))
+@pytest.mark.parametrize("contrast", [0.08, -0.06])
+def test_a_departure_from_a_stand_that_is_always_taken_has_vanished(contrast: float) -> None:
+    taken = [date(seed, object_at=STAND, contrast=contrast) for seed in range(DATES)]
+    there, gone = date(101, object_at=STAND, contrast=contrast), date(102)
+    assert ("vanished", True) in flags(series(there, gone, taken))
+    assert ("appeared", True) in flags(series(gone, there, taken))
 
 
 def test_what_stands_there_on_both_dates_is_no_change() -> None:
