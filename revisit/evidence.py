@@ -37,6 +37,8 @@ class Look:
     rejected: str | None = None
     """Why the date cannot serve."""
     calibrated: bool = True
+    doubt: str | None = None
+    """Why it is not calibrated."""
     pd: float | None = None
     """Probability of flagging the claim's object there and then; None where it was not measured."""
     false_alarm: float = 0.0

@@ -18,6 +18,7 @@ from revisit.result import Flag, Result
 from revisit.seen import pooled
 from revisit.surface import surface_of
 from revisit.verdict import sign_of
+from revisit.wording import why_uncalibrated
 
 SIZE_FACTORS = (0.6, 1.6)
 """Between these times its own length, the length of a flag may be an object's."""
@@ -110,6 +111,7 @@ def look_of(scene: Scene, compared: Compared, claim: Claim, place: Place) -> Loo
         acquired=scene.acquired,
         valid_share=share,
         calibrated=result.change.calibrated,
+        doubt=why_uncalibrated(result),
         pd=probability(result, claim, place),
         false_alarm=-math.expm1(-rate * km2),
         matches=found.matches,

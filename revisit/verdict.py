@@ -152,17 +152,20 @@ def _would_change(evidence: Evidence, outcome: Outcome) -> tuple[str, ...]:
     return ("a look in the longest gap of the window", f"imagery of {finer.removeprefix('imagery of ')}")
 
 
+def _uncalibrated(evidence: Evidence) -> Verdict:
+    """Return that nothing can be said of objects by comparisons whose false flags are not known."""
+    doubts = dict.fromkeys(look.doubt for look in _looks_for(evidence) if not look.calibrated and look.doubt)
+    told = "; ".join(["the comparison is not calibrated", *filter(None, doubts)])
+    return _verdict(evidence, "inconclusive", (told, coverage(evidence)))
+
+
 def _of_object(evidence: Evidence, places: float) -> Verdict:
     """Decide a claim that an object is present, appeared or left."""
     looks, count = _looks_for(evidence), evidence.claim.count or 1
     supporting = [look for look in looks if _support(look, count)]
     chance = _chance(looks, places, count)
     if not all(look.calibrated for look in looks):
-        return _verdict(
-            evidence,
-            "inconclusive",
-            ("the comparison is not calibrated: too few dates for a baseline", coverage(evidence)),
-        )
+        return _uncalibrated(evidence)
     if supporting:
         look = min(supporting, key=lambda look: _best(look, count))
         what = "a change" if count == 1 else f"{count} changes"
@@ -217,7 +220,7 @@ def _of_unchanged(evidence: Evidence, places: float) -> Verdict:
     """Decide a claim that nothing of a kind changed."""
     looks = _looks_for(evidence)
     if not all(look.calibrated for look in looks):
-        return _verdict(evidence, "inconclusive", ("the comparison is not calibrated", coverage(evidence)))
+        return _uncalibrated(evidence)
     changed = [look for look in looks if _support(look)]
     if changed:
         look = min(changed, key=_best)
@@ -246,13 +249,14 @@ def _of_activity(evidence: Evidence, places: float) -> Verdict:  # noqa: ARG001 
     """Decide a claim of activity: more flagged changes than chance gives."""
     looks = _looks_for(evidence)
     if not all(look.calibrated for look in looks):
-        return _verdict(evidence, "inconclusive", ("the comparison is not calibrated", coverage(evidence)))
+        return _uncalibrated(evidence)
     look = min(looks, key=lambda look: poisson_tail(look.flags, look.expected))
     # All looks share their reference, so that what is odd there counts on each: the best alone, among so many.
     chance = min(1.0, len(looks) * poisson_tail(look.flags, look.expected))
     told = f"{look.scene}: {look.flags} changes flagged, where chance alone gives {look.expected:.2f}"
     if chance <= MOST_P:
-        return _verdict(evidence, "supported", (told, coverage(evidence)), p_value=chance)
+        limits = "this is activity beyond the usual: an image says neither whose it is nor what for"
+        return _verdict(evidence, "supported", (told, limits, coverage(evidence)), p_value=chance)
     return _verdict(
         evidence,
         "inconclusive",
