@@ -80,3 +80,9 @@ class Result:
     """Why these two scenes were compared, one line each."""
     complete: bool = True
     """False where the source answered in part: another scene might have been chosen."""
+
+    def _repr_html_(self) -> str:
+        """Return how a notebook shows the result."""
+        from revisit.notebook import result_html
+
+        return result_html(self)
