@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 
 from aoi import AOI, Grid
 from detect.change import Change, ChangedObject
@@ -83,6 +84,5 @@ class Result:
 
     def _repr_html_(self) -> str:
         """Return how a notebook shows the result."""
-        from revisit.notebook import result_html
-
-        return result_html(self)
+        # By name: what shows results knows them, so that an import would run in a circle.
+        return str(import_module("revisit.notebook").result_html(self))
