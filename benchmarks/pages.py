@@ -102,7 +102,7 @@ def measure() -> dict[str, Any]:
         found["chromium"] = browser.version
         folder = Path(name)
         path = _report(folder)
-        whole = "document.readyState === 'complete' && document.getElementById('stage').dataset.k > 0"
+        whole = "() => document.readyState === 'complete' && document.getElementById('stage').dataset.k > 0"
         times = []
         for _ in range(3):
             seconds, page = _interactive(browser, path.as_uri(), whole)
@@ -119,7 +119,7 @@ def measure() -> dict[str, Any]:
         (folder / "runs").mkdir()
         _runs(folder / "runs")
         with serving(folder / "runs") as address, visiting(browser, address) as visit:
-            visit.page.wait_for_function("document.getElementById('count').textContent.includes('flag')")
+            visit.page.wait_for_function("() => document.getElementById('count').textContent.includes('flag')")
             visit.page.locator("[name=run]").select_option("all")
             visit.page.wait_for_timeout(500)
             shown = visit.data("visible")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from aoi import AOI, Grid
@@ -95,3 +96,8 @@ class Result:
     def baseline_dates(self) -> int:
         """How many dates of a baseline were used."""
         return sum(record.role == "baseline" for record in self.scenes)
+
+    def _repr_html_(self) -> str:
+        """Return how a notebook shows the result."""
+        # By name: what shows results knows them, so that an import would run in a circle.
+        return str(import_module("revisit.notebook").result_html(self))

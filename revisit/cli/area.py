@@ -12,6 +12,7 @@ from revisit.errors import UsageError, one_line
 
 if TYPE_CHECKING:
     from aoi import AOI
+    from revisit.runs import SavedRun
 
 area_app = typer.Typer(help="Define an area, or show what it is.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -22,6 +23,10 @@ Radius = Annotated[str | None, typer.Option(help="Around --point, such as 4km or
 Source = Annotated[Path | None, typer.Option("--file", help="GeoJSON, KML, GeoPackage or WKT.")]
 Layer = Annotated[str | None, typer.Option(help="Of a GeoPackage that has several.")]
 Wkt = Annotated[str | None, typer.Option(help="A POLYGON or MULTIPOLYGON in longitude and latitude.")]
+Draw = Annotated[bool, typer.Option("--draw", help="Draw the outline and zones in a browser; alone, it needs --over.")]
+Over = Annotated[
+    Path | None, typer.Option(help="Folder of runs whose newest picture is drawn on.", show_default="runs, where it is")
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the file where it exists.")]
 Area = Annotated[str, typer.Argument(metavar="AREA", help="A built-in site's name, or an area file.")]
 Png = Annotated[Path | None, typer.Option(help="Write a map picture here.")]
@@ -52,8 +57,44 @@ def _free_path(name: str, *, force: bool) -> Path:
     return path
 
 
+def _runs(over: Path | None) -> list[SavedRun]:
+    """Return the runs whose pictures may be drawn on; none where nobody said and there is no folder `runs`."""
+    from revisit.runs import find_runs
+
+    folder = over or Path("runs")
+    return find_runs(folder)[0] if over or folder.is_dir() else []
+
+
+def _newest_area(over: Path | None, name: str) -> AOI:
+    """Return the ground of the newest run as a new area."""
+    from aoi.names import clean_name
+    from revisit.viewer.draw import area_of_run
+
+    runs = _runs(over)
+    if not runs:
+        raise UsageError("--draw alone draws on the newest picture of --over DIR, and there is no run; or say where")
+    newest = max(runs, key=lambda run: run.acquired("after"))
+    return area_of_run(newest, clean_name(name, "the name of the area"))
+
+
+def _draw(aoi: AOI, path: Path, over: Path | None) -> None:
+    """Serve the page on which an area is drawn, until Ctrl-C; the file is written when the reader saves."""
+    from revisit.cli.view import chosen_port
+    from revisit.viewer.draw import Drawing, backdrop, make_drawing_app
+    from revisit.viewer.server import ADDRESS, new_token, serve
+
+    port, token = chosen_port(None), new_token()
+
+    def ready() -> None:
+        typer.echo(f"http://{ADDRESS}:{port}/{token}/")
+        tell(f"open this address in a browser of this machine and draw; Save writes {path}, Ctrl-C ends")
+
+    drawing = Drawing(aoi, backdrop(aoi, _runs(over)), path, lambda saved: tell(f"{path}: {len(saved.zones)} zones"))
+    serve(make_drawing_app(drawing, token=token, port=port), port, ready)
+
+
 @area_app.command("define")
-def define(
+def define(  # noqa: PLR0913 - the command line's options, one a parameter
     name: Name,
     *,
     bbox: BBox = None,
@@ -62,6 +103,8 @@ def define(
     file: Source = None,
     layer: Layer = None,
     wkt: Wkt = None,
+    draw: Draw = False,
+    over: Over = None,
     force: Force = False,
 ) -> None:
     """Write NAME.geojson, an area for the other commands, into the current folder.
@@ -73,14 +116,24 @@ def define(
     Example: revisit area define montreal --bbox -73.6 45.45 -73.5 45.55
 
     Example: revisit area define depot --file plan.gpkg --layer outlines
+
+    Example: revisit area define apron --draw --over runs
     """
-    _check_choice({"--bbox": bbox, "--point": point, "--file": file, "--wkt": wkt}, radius=radius, layer=layer)
+    ways: dict[str, object] = {"--bbox": bbox, "--point": point, "--file": file, "--wkt": wkt}
+    alone = draw and not any(value is not None for value in (*ways.values(), radius, layer))
+    if over is not None and not draw:
+        raise UsageError("--over belongs to --draw")
+    if not alone:
+        _check_choice(ways, radius=radius, layer=layer)
     from aoi import formats
     from aoi.geojson import write_area
     from revisit.areafacts import area_facts, where
 
     path = _free_path(name, force=force)
     aoi: AOI
+    if alone:
+        _draw(_newest_area(over, name), path, over)
+        return
     if bbox is not None:
         aoi = formats.area_from_bbox(name, *bbox)
     elif point is not None and radius is not None:
@@ -89,6 +142,9 @@ def define(
         aoi = formats.read_area(file, layer=layer, name=name)
     else:
         aoi = formats.area_from_wkt(name, wkt or "")
+    if draw:
+        _draw(aoi, path, over)
+        return
     write_area(aoi, path)
     tell(f"{aoi.name}: {where(area_facts(aoi))}; {len(aoi.zones)} zones")
     typer.echo(path)

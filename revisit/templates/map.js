@@ -104,9 +104,9 @@ const pixelMap = (host, first) => {
     });
     divider.style.left = `${state.at * 100}%`;
     divider.hidden = state.mode !== "swipe";
-    const alone = state.mode === "blink";
+    const alone = state.mode === "blink" || state.mode === "single";
     tags.forEach((tag, side) => {
-      const face = alone ? state.face : side;
+      const face = state.mode === "blink" ? state.face : side;
       tag.textContent = scene.faces[face].title;
       tag.hidden = alone && side === 1;
     });
@@ -175,7 +175,8 @@ const pixelMap = (host, first) => {
   const drawLabels = (pane, [left, top], taken) => {
     ctx.font = TEXT;
     const free = (x, y, w) => taken.every((o) => x + w < o.x || o.x + o.w < x || Math.abs(o.y - y) > 18);
-    const order = scene.flags.filter((flag) => flag.id === state.selected).concat(scene.flags);
+    const named = scene.flags.filter((flag) => flag.label);
+    const order = named.filter((flag) => flag.id === state.selected).concat(named);
     for (const flag of order) {
       const x = left + flag.box[2] * view.k + 3;
       const y = top + flag.box[1] * view.k - 15;
@@ -192,7 +193,7 @@ const pixelMap = (host, first) => {
   // A zone's name stands inside its upper edge, or its lower one, or nowhere: the flags' labels come first.
   const drawZoneNames = (pane, [left, top], taken) => {
     ctx.font = TEXT;
-    for (const { name, box } of scene.zones) {
+    for (const { name, box } of scene.zones.filter((zone) => zone.name)) {
       const w = ctx.measureText(name).width + 8;
       if ((box[2] - box[0]) * view.k < w * 0.75 && view.k < 4) continue;
       if (left + box[2] * view.k < pane.x || left + box[0] * view.k > pane.x + pane.w) continue;
@@ -383,6 +384,10 @@ const pixelMap = (host, first) => {
     if (refit) fit();
     changed();
   };
+  // A map of one picture has nothing to compare.
+  const compare = (mode) => {
+    if (state.mode !== "single") setMode(mode);
+  };
   const next = (step) => {
     if (!scene.flags.length) return;
     const here = scene.flags.findIndex((flag) => flag.id === state.selected);
@@ -445,7 +450,7 @@ const pixelMap = (host, first) => {
     const known = pointers.delete(event.pointerId);
     if (!known || event.type !== "pointerup" || moved >= 4) return;
     const flag = flagAt(...place(event));
-    if (flag && state.flags) scene.on?.select?.(flag.id);
+    if (flag && state.flags && scene.on?.select) scene.on.select(flag.id);
     else scene.on?.place?.(...toGrid(...place(event)));
   };
   canvas.addEventListener("pointerup", lift);
@@ -455,7 +460,9 @@ const pixelMap = (host, first) => {
     readout.textContent = "";
     redraw();
   });
-  canvas.addEventListener("dblclick", (event) => zoom(2, ...place(event)));
+  canvas.addEventListener("dblclick", (event) => {
+    if (!scene.on?.place) zoom(2, ...place(event));
+  });
   canvas.addEventListener("wheel", (event) => {
     if (!event.ctrlKey && !event.metaKey && document.activeElement !== host) {
       hint.classList.add("shown");
@@ -477,7 +484,7 @@ const pixelMap = (host, first) => {
     ArrowUp: () => move(view.x, view.y - 60 / view.k), ArrowDown: () => move(view.x, view.y + 60 / view.k),
     "+": () => zoom(1.5), "=": () => zoom(1.5), "-": () => zoom(1 / 1.5), 0: fit,
     ",": () => swipe(state.at - 0.05), ".": () => swipe(state.at + 0.05),
-    s: () => setMode("swipe"), b: () => setMode("blink"), d: () => setMode("side"), n: () => next(1), p: () => next(-1),
+    s: () => compare("swipe"), b: () => compare("blink"), d: () => compare("side"), n: () => next(1), p: () => next(-1),
     Escape: () => scene.on?.select?.(null),
   };
   host.tabIndex = 0;

@@ -28,12 +28,8 @@ from revisit.viewer.guard import REPORT_POLICY, Guard
 
 ADDRESS = "127.0.0.1"
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
-OWN = {
-    "view.html": "viewer/static",
-    "view.js": "viewer/static",
-    "view.css": "viewer/static",
-    "land.json": "viewer/static",
-}
+_PAGES = ("view.html", "view.js", "view.css", "draw.html", "draw.js", "draw.css", "land.json")
+OWN = dict.fromkeys(_PAGES, "viewer/static")
 SHARED = {"base.css": "templates", "map.css": "templates", "map.js": "templates"}
 """Our own files that the page is made of; nothing else is given out by name."""
 DOWNLOADS = {"flags.geojson": "application/geo+json", "run.json": "application/json", "overlay.png": "image/png"}
