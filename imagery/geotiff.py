@@ -15,10 +15,14 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from aoi import Grid
+from imagery.errors import RefusedFileError
 from imagery.files import Blob
 from imagery.opening import Header, inspect, open_raster
 from imagery.patch import Resampling, put_on_grid, read_patch
 from imagery.raster import BoolArray, FloatArray
+
+MAX_WITHOUT_OVERVIEW = 1 << 24
+"""Pixels of a file that is read as a whole where its coarsest overview is wanted."""
 
 
 class Placed(Protocol):
@@ -44,6 +48,23 @@ def read_band(source: Path | Blob, band_index: int = 1) -> tuple[NDArray[Any], H
     header = inspect(source)
     with open_raster(source) as dataset:
         return dataset.read(band_index), header
+
+
+def read_coarsest(source: Path | Blob, band_index: int = 1) -> NDArray[Any]:
+    """Return the coarsest overview of one band, (row, col), as it is in the file; the whole band of a small file.
+
+    Raises
+    ------
+    RefusedFileError
+        As `open_raster`; where a block cannot be read; where a file of over `MAX_WITHOUT_OVERVIEW` pixels has none.
+    """
+    with open_raster(source) as dataset:
+        factor = max(dataset.overviews(band_index), default=1)
+        if factor == 1 and dataset.width * dataset.height > MAX_WITHOUT_OVERVIEW:
+            raise RefusedFileError(f"{source.name}: has {dataset.height} x {dataset.width} px and no overviews")
+        shape = math.ceil(dataset.height / factor), math.ceil(dataset.width / factor)
+        pixels: NDArray[Any] = dataset.read(band_index, out_shape=shape)
+        return pixels
 
 
 def read_on_grid(

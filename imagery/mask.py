@@ -207,3 +207,33 @@ def classify_validity(
         dropped |= cloud & ~kept
     valid = complete & ~_grown(dropped, BUFFER_M, gsd)
     return valid, valid & doubtful
+
+
+def bound_validity(scl: NDArray[np.generic], gsd: float) -> tuple[BoolArray, BoolArray]:
+    """Return which pixels `classify_validity` keeps whatever the bands show, and which it can keep at most.
+
+    Parameters
+    ----------
+    scl
+        (row, col) classes on the grid.
+    gsd
+        Pixel spacing, metres.
+
+    Returns
+    -------
+    usable
+        (row, col) True = has a class, and lies at least `BUFFER_M` from cloud, shadow and snow.
+    possible
+        (row, col) True = usable where every component of cloud or snow that is small enough to be ground is ground.
+        Bands may have gaps of their own in either.
+    """
+    from scipy import ndimage
+
+    classes = np.asarray(scl)
+    known, shadow = classes != SCL.NO_DATA, classes == SCL.CLOUD_SHADOW
+    cloud = np.isin(classes, _KEPT_CLASSES)
+    labels, _ = ndimage.label(cloud, structure=np.ones((3, 3)))
+    large = np.bincount(labels.ravel()) * gsd**2 > LARGE_M2
+    large[0] = False
+    usable = known & ~_grown(cloud | shadow, BUFFER_M, gsd)
+    return usable, known & ~_grown(large[labels] | shadow, BUFFER_M, gsd)

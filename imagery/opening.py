@@ -36,8 +36,9 @@ MAGIC = {
 }
 """First bytes of a file -> the one driver that may open it (classic and big TIFF, JP2, JPEG 2000 code stream)."""
 
-MAX_PIXELS = 400_000_000
-"""Rows x columns of a file: three times a Sentinel-2 tile at 10 m, a fifth more than a Sentinel-1 product of 250 km."""
+MAX_PIXELS = 800_000_000
+"""Rows x columns of a file: six times a Sentinel-2 tile at 10 m, a third more than a terrain-corrected slice of
+Sentinel-1, whose frame of 28 205 x 20 579 px its ground fills by half."""
 MAX_BANDS = 64
 MAX_BLOCK_SAMPLES = 2**25
 """Numbers that decoding one block may ask for, all bands that are stored together: half a block of 8192 x 8192 px, yet

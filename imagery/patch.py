@@ -99,9 +99,7 @@ def read_patch(
         if not 1 <= band_index <= dataset.count:
             raise RefusedFileError(f"{source.name}: band {band_index} is asked for; it has {dataset.count}")
         plan = _plan(dataset, grid, KERNEL_RADIUS_PX[resampling])
-        if plan.window.width * plan.window.height > MAX_WINDOW_PIXELS:
-            needed = f"{plan.window.height} x {plan.window.width} px of it"
-            raise RefusedFileError(f"{source.name}: the area needs {needed} at once; take a smaller area")
+        _check_size(plan.window, source.name)
         nothing = dataset.nodatavals[band_index - 1] if nodata is None else nodata
         numbers, present = _read_window(
             dataset, band_index, plan.window, None if keep_zero and nothing == 0 else nothing
@@ -115,6 +113,36 @@ def read_patch(
             on_grid=plan.on_grid,
             widening=plan.widening,
         )
+
+
+def needed_window(source: Path | Blob, grid: Grid) -> Window:
+    """Return the pixels of a raster that `read_patch` would read for `grid`, whatever its kernel; reads none of them.
+
+    The window is 0 pixels high and wide where the grid does not touch the file.
+
+    Raises
+    ------
+    RefusedFileError
+        As `open_raster`; where the window is over the cap.
+    """
+    with open_raster(source) as dataset:
+        window = _plan(dataset, grid, max(KERNEL_RADIUS_PX.values())).window
+        _check_size(window, source.name)
+        return _within(dataset, window)
+
+
+def _check_size(window: Window, name: str) -> None:
+    if window.width * window.height > MAX_WINDOW_PIXELS:
+        needed = f"{window.height} x {window.width} px of it"
+        raise RefusedFileError(f"{name}: the area needs {needed} at once; take a smaller area")
+
+
+def _within(dataset: DatasetReader, window: Window) -> Window:
+    """Return the part of a window that lies on the file."""
+    top, left = max(window.row_off, 0), max(window.col_off, 0)
+    bottom = min(window.row_off + window.height, dataset.height)
+    right = min(window.col_off + window.width, dataset.width)
+    return Window(left, top, right - left, bottom - top) if top < bottom and left < right else Window(0, 0, 0, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,17 +206,15 @@ def _read_window(
     """Read a window that may reach beyond the file, where nothing is present."""
     numbers = np.zeros((window.height, window.width), np.float32)
     present = np.zeros(numbers.shape, np.bool_)
-    top, left = max(window.row_off, 0), max(window.col_off, 0)
-    bottom = min(window.row_off + window.height, dataset.height)
-    right = min(window.col_off + window.width, dataset.width)
-    if top >= bottom or left >= right:
+    inside = _within(dataset, window)
+    if not inside.width:
         return numbers, present
-    inside = Window(left, top, right - left, bottom - top)
     raw = dataset.read(band_index, window=inside)
     held = np.isfinite(raw) if nodata is None else np.isfinite(raw) & (raw != nodata)
     if MaskFlags.per_dataset in dataset.mask_flag_enums[band_index - 1]:
         held &= dataset.read_masks(band_index, window=inside) > 0
-    spot = np.s_[top - window.row_off : bottom - window.row_off, left - window.col_off : right - window.col_off]
+    top, left = inside.row_off - window.row_off, inside.col_off - window.col_off
+    spot = np.s_[top : top + inside.height, left : left + inside.width]
     present[spot] = held
     numbers[spot] = np.where(held, raw, 0)
     return numbers, present

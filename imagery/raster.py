@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aoi.grid import Grid
+from imagery.scene import Scene
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
@@ -33,6 +34,10 @@ class Raster:
     acquired: datetime
     """UTC, aware."""
     scene_ids: tuple[str, ...]
+    """Of the scene, and of its parts as far as they filled gaps."""
+    origin: Scene | None = None
+    """The scene as it was read: the twin that served, the offsets that were decided, the parts that were used, and
+    notes on all of that. None where nobody said."""
 
     def __post_init__(self) -> None:
         """Check the shapes, put NaN where nothing is valid, and close the arrays."""

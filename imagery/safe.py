@@ -19,8 +19,9 @@ from imagery.archive import Product
 from imagery.bands import CLASSES_BAND, SENTINEL2_BANDS
 from imagery.documents import parse_xml
 from imagery.errors import SceneError
+from imagery.fields import BASELINE, DIRECTIONS
 from imagery.files import check_id
-from imagery.items import BASELINE, DIRECTIONS, NO_CLASSES, OFFSET_BASELINE
+from imagery.items import NO_CLASSES, OFFSET_BASELINE
 from imagery.outline import lonlat_outline
 from imagery.scene import Asset, Scene
 

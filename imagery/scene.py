@@ -32,6 +32,9 @@ class Asset:
     """The number in the file that means "nothing here"."""
     band_index: int = 1
     """1 = the file's first band."""
+    offset_doubtful: bool = False
+    """True where `offset` is what the catalogue says and the catalogue is known to be wrong at times: the numbers
+    themselves decide between 0 and ESA's -0.1 when they are read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +66,18 @@ class Scene:
     sun_elevation_deg: float | None = None
     sun_azimuth_deg: float | None = None
     """Clockwise from north."""
+    tile: str | None = None
+    """MGRS tile of a Sentinel-2 granule, such as "36SYE"."""
+    datatake: str | None = None
+    """ESA's name of the pass, such as "GS2A_20240108T082251_044636_N05.10"."""
+    datastrip: str | None = None
+    """ESA's name of what one ground station received of the pass."""
+    generated: datetime | None = None
+    """When the product was made, UTC."""
+    parts: tuple[Scene, ...] = ()
+    """Further files of the same pass, on the same grid, that hold what this one lacks; in the order they are asked."""
+    twins: tuple[Scene, ...] = ()
+    """Other files of the same pass, each with parts of its own, that may stand for this one where it cannot be read."""
     simulated: bool = False
     """True for scenes made by a program; everything made from them says so."""
     notes: tuple[str, ...] = field(default=())

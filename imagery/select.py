@@ -20,6 +20,8 @@ SAME_PASS = timedelta(hours=1)
 OFFSET_BASELINE = (4, 0)
 """ESA's processing baseline from which the numbers in the files carry an offset, and the processing differs."""
 TILE = re.compile(r"(?:^|_)T?(\d{2}[C-X][A-Z]{2})(?:_|$)")
+FIRST_RADARS = ("sentinel-1a", "sentinel-1b")
+"""Between the products of these and of their successors, shifts of some pixels were seen."""
 
 Share = Callable[[Scene], float]
 
@@ -97,18 +99,26 @@ def _other_processing(before: Scene, after: Scene) -> str | None:
     return None
 
 
+def _other_polarisation(before: Scene, after: Scene) -> str | None:
+    """Return why two radar scenes were not sent and received alike: one echo is not the other."""
+    if {before.sensor, after.sensor} != {"s1"} or set(before.assets) == set(after.assets):
+        return None
+    held = (", ".join(sorted(scene.assets)) for scene in (before, after))
+    return f"{before.id} has {next(held)}, {after.id} has {next(held)}: other polarisations"
+
+
 def mismatch(before: Scene, after: Scene) -> str | None:
     """Return why two scenes must not be compared, or None where nothing known forbids it."""
-    return _no_two_passes(before, after) or _other_view(before, after) or _other_processing(before, after)
+    checks = (_no_two_passes, _other_view, _other_processing, _other_polarisation)
+    return next((reason for check in checks if (reason := check(before, after))), None)
 
 
 def _unknown(before: Scene, after: Scene) -> tuple[str, ...]:
     """Return which facts are not known of which scene, one line for facts that miss in the same scenes."""
-    facts = (
-        ("relative orbit", before.relative_orbit, after.relative_orbit),
-        ("processing level", before.level, after.level),
-        ("processing baseline", _baseline(before), _baseline(after)),
-    )
+    facts: list[tuple[str, object, object]] = [("relative orbit", before.relative_orbit, after.relative_orbit)]
+    if "s1" not in (before.sensor, after.sensor):
+        facts.append(("processing level", before.level, after.level))
+        facts.append(("processing baseline", _baseline(before), _baseline(after)))
     missing: dict[str, list[str]] = {}
     for name, first, second in facts:
         where = [scene.id for scene, value in ((before, first), (after, second)) if value is None]
@@ -118,12 +128,21 @@ def _unknown(before: Scene, after: Scene) -> tuple[str, ...]:
     return tuple(f"not known of {where}: {', '.join(names)}; {risk}" for where, names in missing.items())
 
 
+def _tile(scene: Scene) -> str | None:
+    """Return the MGRS tile of a scene, from its name where its description has none."""
+    found = TILE.search(scene.id)
+    return scene.tile or (found[1] if found else None)
+
+
 def doubts(before: Scene, after: Scene) -> tuple[str, ...]:
     """Return what cannot be ruled out about a pair, because a fact is not known or a difference is not forbidden."""
     lines = list(_unknown(before, after))
-    tiles = [match.group(1) for match in (TILE.search(before.id), TILE.search(after.id)) if match]
+    tiles = [tile for tile in map(_tile, (before, after)) if tile]
     if len(set(tiles)) == 2:
         lines.append(f"the scenes come from two tiles, {tiles[0]} and {tiles[1]}: resampled differently")
+    radar = [scene.platform for scene in (before, after) if scene.sensor == "s1" and scene.platform]
+    if len({platform in FIRST_RADARS for platform in radar}) == 2:
+        lines.append(f"the scenes come from {radar[0]} and {radar[1]}, which may lie some pixels apart")
     return tuple(lines)
 
 

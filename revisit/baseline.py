@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,14 +19,15 @@ from imagery.baseline import (
     thin,
 )
 from imagery.coregister import Alignment, estimate_shift
+from imagery.datatake import one_per_pass
 from imagery.displacement import displace
-from imagery.errors import InsufficientImageryError, NoStructureError, RefusedFileError, SceneError
+from imagery.errors import InsufficientImageryError, NoStructureError
 from imagery.raster import BoolArray, FloatArray, Raster
 from imagery.scene import Scene
 from imagery.sources.base import Found, Source
 from imagery.veil import veil_levels, veiled
 from revisit.result import SceneRecord
-from revisit.scenes import Pair, applied_offset
+from revisit.scenes import UNUSABLE, Pair, applied_offset
 
 MOST_VALUES = 250_000_000
 """1 GB of numbers: the detector's own maps take several times what the stack of dates does."""
@@ -81,22 +83,38 @@ class _Gatherer:
     """(date, band, row, col) to be filled."""
     valid: BoolArray
     dates: list[BaselineDate] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
 
     def judge(self, scene: Scene) -> str | None:
         """Read a date; keep it and return None, or return why it cannot serve."""
-        self.progress(f"reading {scene.id} for the baseline")
+        self.progress(f"reading {scene.id} for the baseline, {self._ahead()}")
         try:
+            if (reason := self._clouded(scene)) is not None:
+                return reason
             raster = self.source.read(scene, self.before.grid, self.before.bands)
             share = float(raster.valid[self.searched].mean())
             reason = thin(share)
             if reason is None:
                 alignment = self._align(raster)
                 reason = displaced(alignment)
-        except (SceneError, RefusedFileError, InsufficientImageryError) as error:
+        except (*UNUSABLE, InsufficientImageryError) as error:
             return f"{error}"
         if reason is None:
             self._keep(scene, raster, share, alignment)
         return reason
+
+    def _ahead(self) -> str:
+        """Return how far the reading is, and how long the rest will take at this pace."""
+        kept, wanted = len(self.dates), len(self.data)
+        if not kept:
+            return f"{kept} of up to {wanted} kept"
+        left = (time.monotonic() - self.started) / kept * (wanted - kept)
+        return f"{kept} of up to {wanted} kept, about {left:.0f} s left"
+
+    def _clouded(self, scene: Scene) -> str | None:
+        """Return why the classification alone excludes a date; None where its bands must tell."""
+        survey = self.source.survey(scene, self.before.grid)
+        return None if survey is None else thin(float(survey.possible[self.searched].mean()))
 
     def _align(self, raster: Raster) -> Alignment:
         """Return where a date lies against the before scene."""
@@ -115,10 +133,11 @@ class _Gatherer:
         rows, cols = (half / 2 - own for half, own in zip(self.pair.shift_px, alignment.shift_px, strict=True))
         at = len(self.dates)
         self.data[at], self.valid[at] = displace(np.asarray(raster.data), raster.valid, (rows, cols))
+        used = raster.origin or scene
         record = SceneRecord(
-            scene=scene,
+            scene=used,
             role="baseline",
-            offset=applied_offset(scene, raster.bands),
+            offset=applied_offset(used, raster.bands),
             sha256=raster.sha256,
             valid_share=share,
         )
@@ -201,7 +220,8 @@ def gather(
     before, after = (record.scene for record in pair.records)
     room, cramped = _room(most, pair.before)
     found = source.search(aoi, [baseline_period(before)], sensor=before.sensor) if room else NOTHING
-    ordered = baseline_order(found.scenes, before=before, after=after)
+    scenes, _ = one_per_pass(found.scenes, aoi=aoi, crs=pair.before.grid.crs)
+    ordered = baseline_order(scenes, before=before, after=after)
     room = min(room, len(ordered))
     gatherer = _Gatherer(
         source=source,

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from imagery.errors import InsufficientImageryError, NoSceneError, RefusedFileError, SceneError, SourceError
+from imagery.errors import (
+    BudgetError,
+    CredentialsError,
+    InsufficientImageryError,
+    NoSceneError,
+    RefusedFileError,
+    SceneError,
+    SourceError,
+)
 
 DONE, CHANGED, WRONG_INPUT, SOURCE_FAILED, INSUFFICIENT, INTERRUPTED = 0, 1, 2, 3, 4, 130
 """Exit codes: done; done with --fail-on-change and a change seen; wrong input; a source failed or answered in part;
@@ -20,7 +28,7 @@ def exit_code(error: BaseException) -> int | None:
     from aoi import AOIError
 
     codes = (
-        ((AOIError, RefusedFileError, SceneError, NoSceneError), WRONG_INPUT),
+        ((AOIError, RefusedFileError, SceneError, NoSceneError, CredentialsError, BudgetError), WRONG_INPUT),
         (SourceError, SOURCE_FAILED),
         (InsufficientImageryError, INSUFFICIENT),
     )

@@ -126,7 +126,7 @@ def _detection(result: Result) -> dict[str, Any]:
 def manifest(result: Result) -> dict[str, Any]:
     """Return the manifest of a run as plain JSON values.
 
-    The same inputs give the same manifest, but for `timings_s`.
+    The same inputs give the same manifest, but for `timings_s` and `exchange`: what is kept need not be fetched again.
     """
     return {
         "schema": SCHEMA,
@@ -153,5 +153,6 @@ def manifest(result: Result) -> dict[str, Any]:
         "attribution": None if result.simulated else ATTRIBUTION,
         "software": software(),
         "warnings": list(result.warnings),
+        "exchange": dict(result.exchange) if result.exchange is not None else None,
         "timings_s": dict(result.timings_s),
     }

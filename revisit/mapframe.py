@@ -76,7 +76,8 @@ def projected_lines(geometry: BaseGeometry, grid: Grid) -> tuple[Line, ...]:
 
 def _lines(geometry: BaseGeometry) -> BaseGeometry:
     """Return the boundary as a collection of lines, whatever the geometry is made of."""
-    return shapely.multilinestrings(shapely.get_rings(geometry))
+    # Rings are had of polygons only: of a multipolygon there are none.
+    return shapely.multilinestrings(shapely.get_rings(shapely.get_parts(geometry)))
 
 
 def chip_window(changed: ChangedObject, grid: Grid) -> Window:

@@ -110,6 +110,8 @@ def _listed(folder: Path) -> set[str] | None:
         if (folder / MANIFEST).stat().st_size > MOST_MANIFEST_BYTES:
             return None
         record = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if record.get("finished") is False:
+            return {MANIFEST}
         listed = json.loads((folder / ITEM).read_text(encoding="utf-8"))
         if str(record["schema"]).rpartition("/")[0] != SCHEMA.rpartition("/")[0]:
             return None
@@ -164,7 +166,7 @@ def _replace(target: Path, stage: Path, old: Path) -> None:
 
 
 @contextmanager
-def _staged(target: Path) -> Iterator[Path]:
+def staged(target: Path) -> Iterator[Path]:
     """Give a new folder beside the target, and move it there when all went well; else remove it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     token = secrets.token_hex(4)
@@ -204,7 +206,7 @@ def write_run(result: Result, folder: Path) -> Path:
     target = Path(os.path.realpath(folder))
     check_target(target)
     try:
-        with _staged(target) as stage:
+        with staged(target) as stage:
             _write_files(result, stage)
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror or error}") from error

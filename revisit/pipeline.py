@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -15,7 +15,7 @@ from aoi.formats import load_area
 from aoi.geometry import grid_for
 from detect.detectability import ClassDetectability, InjectionPlan
 from imagery.coregister import Aligned, Alignment, align
-from imagery.errors import InsufficientImageryError
+from imagery.errors import InsufficientImageryError, SourceError
 from imagery.raster import BoolArray, Raster
 from imagery.scene import Scene
 from imagery.sources.base import Source
@@ -28,7 +28,8 @@ from revisit.ground import Ground, ground_warnings, lay_out
 from revisit.recipe import Recipe, check_recipe
 from revisit.result import AlignmentRecord, Result
 from revisit.scenes import Pair, pick_pair
-from revisit.sources import open_source
+from revisit.sources import Access, Opened, open_source
+from revisit.watched import UnfinishedRunError, WatchedSource
 from revisit.wording import plural
 
 GSD_M = 10.0
@@ -175,10 +176,57 @@ def _assemble(
     )
 
 
+@contextmanager
+def _ended_early(watched: WatchedSource, opened: Opened, *, area: str) -> Iterator[None]:
+    """Say of a failure of the source what had been read until then."""
+    try:
+        yield
+    except SourceError as error:
+        raise UnfinishedRunError(error, watched, area=area, traffic=opened.traffic()) from error
+
+
+def _opened(recipe: Recipe, source: Source | None, access: Access | None) -> AbstractContextManager[Opened]:
+    """Return the source that was given, else the recipe's."""
+    return nullcontext(Opened(source=source)) if source else open_source(recipe.source, access)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Dates:
+    """Everything that was read, aligned."""
+
+    pair: Pair
+    aligned: Aligned
+    baseline: Baseline
+
+
+def _read(recipe: Recipe, ground: Ground, opened: Opened, *, clock: _Clock, tell: Progress) -> _Dates:
+    """Read and align the two dates and their baseline."""
+    grid, searched = ground.grid.padded(MARGIN_PX), _padded(ground.searched)
+    source = WatchedSource(source=opened.source)
+    with _ended_early(source, opened, area=ground.aoi.name):
+        with clock.stage("read"):
+            pair = pick_pair(source, recipe, aoi=ground.aoi, grid=grid, searched=searched, progress=tell)
+        tell(f"aligning {pair.records[1].scene.id} with {pair.records[0].scene.id}")
+        with clock.stage("align"):
+            aligned = align(pair.before, pair.after)
+        with clock.stage("baseline"):
+            baseline = gather(
+                source,
+                pair,
+                aligned.alignment,
+                aoi=ground.aoi,
+                searched=searched,
+                most=recipe.baseline,
+                progress=tell,
+            )
+    return _Dates(pair=pair, aligned=aligned, baseline=baseline)
+
+
 def run(
     recipe: Recipe,
     *,
     source: Source | None = None,
+    access: Access | None = None,
     progress: Progress | None = None,
     plan: InjectionPlan | None = None,
 ) -> Result:
@@ -190,6 +238,8 @@ def run(
         What to compare, and how.
     source
         Where scenes come from, instead of what the recipe's `source` says.
+    access
+        How the network may be used; None: freely.
     progress
         Called with one line of text at each step.
     plan
@@ -212,17 +262,9 @@ def run(
     with clock.stage("area"):
         aoi = load_area(recipe.area)
         ground = lay_out(aoi, _grid(aoi, recipe.gsd or GSD_M))
-    grid, searched = ground.grid.padded(MARGIN_PX), _padded(ground.searched)
-    with nullcontext(source) if source else open_source(recipe.source) as opened:
-        with clock.stage("read"):
-            pair = pick_pair(opened, recipe, aoi=aoi, grid=grid, searched=searched, progress=tell)
-        tell(f"aligning {pair.records[1].scene.id} with {pair.records[0].scene.id}")
-        with clock.stage("align"):
-            aligned = align(pair.before, pair.after)
-        with clock.stage("baseline"):
-            baseline = gather(
-                opened, pair, aligned.alignment, aoi=aoi, searched=searched, most=recipe.baseline, progress=tell
-            )
+    with _opened(recipe, source, access) as opened:
+        dates = _read(recipe, ground, opened, clock=clock, tell=tell)
+    pair, aligned, baseline = dates.pair, dates.aligned, dates.baseline
     tell(f"looking for changes, with {plural(len(baseline.dates), 'baseline date')}")
     with clock.stage("detect"):
         found = find_changes(
@@ -239,4 +281,5 @@ def run(
         with clock.stage("detectability"):
             seen = _seen(ground, pair, aligned, found=found, plan=plan or BRIEF)
             result = replace(result, detectability=seen)
-    return replace(result, timings_s=clock.seconds)
+    notes = tuple(dict.fromkeys((*result.warnings, *opened.notes())))
+    return replace(result, timings_s=clock.seconds, exchange=opened.traffic(), warnings=notes)

@@ -82,6 +82,8 @@ class Result:
     """Share of the searched ground that was valid on both dates, 0 to 1."""
     reasons: tuple[str, ...] = ()
     """Why these two scenes were compared, one line each."""
+    exchange: Mapping[str, float] | None = None
+    """Requests, bytes and processing units that the run took; None without a network."""
     complete: bool = True
     """False where the source answered in part: another scene might have been chosen."""
     detectability: tuple[ClassDetectability, ...] = ()

@@ -9,7 +9,9 @@ from datetime import date
 import numpy as np
 
 from aoi import AOI, Grid
+from imagery.datatake import one_per_pass
 from imagery.errors import (
+    GoneError,
     ImageryError,
     InsufficientImageryError,
     NoSceneError,
@@ -19,8 +21,8 @@ from imagery.errors import (
 )
 from imagery.raster import BoolArray, Raster
 from imagery.scene import Period, Scene
-from imagery.select import Choice, Wish, choose_pair, day_period
-from imagery.sources.base import Found, Source
+from imagery.select import ENOUGH, LEAST, Choice, Wish, choose_pair, day_period
+from imagery.sources.base import Found, Source, Survey
 from revisit.errors import UsageError
 from revisit.recipe import Recipe
 from revisit.result import SceneRecord
@@ -31,6 +33,8 @@ LEAST_BANDS = 2
 """One band cannot tell a change of the ground from a change of the light."""
 MOST_REASONS = 3
 """Of what was left out, in an error's one line."""
+UNUSABLE = (SceneError, RefusedFileError, GoneError)
+"""Faults of one scene, beside which others may serve; every other failure ends the run, which can then be repeated."""
 WIDER_DAYS = 400
 """How far from the dates asked for the message about an empty window looks for others."""
 
@@ -59,6 +63,7 @@ class Reader:
     """(row, col) on `grid`."""
     progress: Callable[[str], None]
     rasters: dict[str, Raster] = field(default_factory=dict)
+    surveys: dict[str, Survey | None] = field(default_factory=dict)
     problems: dict[str, ImageryError] = field(default_factory=dict)
 
     def raster(self, scene: Scene) -> Raster:
@@ -77,12 +82,32 @@ class Reader:
         return self.rasters[scene.id]
 
     def share(self, scene: Scene) -> float:
-        """Return the valid share of the searched ground, 0 to 1; 0 for a scene that cannot be used."""
+        """Return the valid share of the searched ground, 0 to 1; 0 for a scene that cannot be used.
+
+        Where the scene's classification alone decides whether a scene is clear enough, its bands are not read, and the
+        share is the classification's.
+        """
         try:
+            if scene.id not in self.rasters:
+                least, most = self._bounds(scene)
+                if least >= ENOUGH or most < LEAST:
+                    return least if least >= ENOUGH else most
             return float(self.raster(scene).valid[self.searched].mean())
-        except (SceneError, RefusedFileError) as error:
+        except UNUSABLE as error:
             self.problems[scene.id] = error
             return 0.0
+
+    def _bounds(self, scene: Scene) -> tuple[float, float]:
+        """Return the least and the most that can be valid of the searched ground, from the classification alone."""
+        if scene.id in self.problems:
+            raise self.problems[scene.id]
+        if scene.id not in self.surveys:
+            self.progress(f"looking for cloud in {scene.id}")
+            self.surveys[scene.id] = self.source.survey(scene, self.grid)
+        survey = self.surveys[scene.id]
+        if survey is None:
+            return 0.0, 1.0
+        return float(survey.usable[self.searched].mean()), float(survey.possible[self.searched].mean())
 
 
 def _bands_of(scene: Scene) -> tuple[str, ...]:
@@ -111,12 +136,13 @@ def applied_offset(scene: Scene, bands: tuple[str, ...]) -> float | Mapping[str,
 
 
 def _record(scene: Scene, role: str, reader: Reader) -> SceneRecord:
-    """Return the record of a scene that takes part."""
+    """Return the record of a scene that takes part: of the file that was read, with what showed only then."""
     raster = reader.raster(scene)
+    used = raster.origin or scene
     return SceneRecord(
-        scene=scene,
+        scene=used,
         role=role,
-        offset=applied_offset(scene, raster.bands),
+        offset=applied_offset(used, raster.bands),
         sha256=raster.sha256,
         valid_share=reader.share(scene),
     )
@@ -172,11 +198,31 @@ def _choose(found: Found, wish: Wish, reader: Reader) -> Choice:
     """Choose the pair; where none can be had because scenes were refused, say that instead."""
     before, after = (_within(found.scenes, day_period(day, wish.within_days)) for day in (wish.before, wish.after))
     try:
-        return choose_pair(before, after, wish=wish, share=reader.share)
+        return _settled(before, after, wish, reader)
     except InsufficientImageryError as error:
         if not found.complete:
             raise SourceError(f"the source answered in part: {'; '.join(found.warnings)}; {error}") from error
         raise _refused(error, (*found.warnings, *_problems(reader))) from error
+
+
+def _settled(before: Sequence[Scene], after: Sequence[Scene], wish: Wish, reader: Reader) -> Choice:
+    """Choose until the bands of both scenes bear out what the classification promised."""
+    for _ in range(len(before) + len(after)):
+        choice = choose_pair(before, after, wish=wish, share=reader.share)
+        unread = [scene for scene in (choice.before, choice.after) if scene.id not in reader.rasters]
+        if not unread:
+            break
+        for scene in unread:
+            _read(scene, reader)
+    return choice
+
+
+def _read(scene: Scene, reader: Reader) -> None:
+    """Read a scene that was chosen; where that shows it to be unusable, the next choice goes without it."""
+    try:
+        reader.raster(scene)
+    except UNUSABLE as error:
+        reader.problems[scene.id] = error
 
 
 def _problems(reader: Reader) -> list[str]:
@@ -184,9 +230,15 @@ def _problems(reader: Reader) -> list[str]:
     return [f"{name}: {error}" for name, error in sorted(reader.problems.items())]
 
 
+def _about(twins: Sequence[str], choice: Choice) -> list[str]:
+    """Return the lines on other files of the two passes that were chosen."""
+    return [line for line in twins if choice.before.id in line or choice.after.id in line]
+
+
 def _pair_warnings(found: Found, choice: Choice, reader: Reader, bands: tuple[str, ...]) -> tuple[str, ...]:
     """Return what is not as it should be about the search and the pair."""
-    notes = [f"{scene.id}: {note}" for scene in (choice.before, choice.after) for note in scene.notes]
+    used = [reader.raster(scene).origin or scene for scene in (choice.before, choice.after)]
+    notes = [f"{scene.id}: {note}" for scene in used for note in scene.notes]
     missing = [band for band in BANDS if band not in bands]
     thin = [f"compared without {', '.join(missing)}: not in both scenes"] if missing else []
     return (*found.warnings, *_problems(reader), *notes, *choice.warnings, *thin)
@@ -223,6 +275,8 @@ def pick_pair(
     """
     wish = Wish(place=aoi.name, before=recipe.before, after=recipe.after, within_days=recipe.within_days)
     found = _search(source, recipe, aoi, wish)
+    scenes, twins = one_per_pass(found.scenes, aoi=aoi, crs=grid.crs)
+    found = replace(found, scenes=scenes)
     reader = Reader(source=source, grid=grid, searched=np.asarray(searched), progress=progress)
     choice = _choose(found, wish, reader)
     first, second = reader.raster(choice.before), reader.raster(choice.after)
@@ -235,7 +289,7 @@ def pick_pair(
         before=_with_bands(first, bands),
         after=_with_bands(second, bands),
         records=(_record(choice.before, "before", reader), _record(choice.after, "after", reader)),
-        reasons=choice.reasons,
+        reasons=(*choice.reasons, *_about(twins, choice)),
         warnings=_pair_warnings(found, choice, reader, bands),
         complete=found.complete,
     )

@@ -15,7 +15,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {"aoi": set(), "imagery": {"aoi"}, "detect": {"aoi"}, "revisit": {"aoi", "imagery", "detect"}}
 OUTSIDE = {"scripts", "tests", "benchmarks", "examples"}
-HEAVY = {"PIL", "cv2", "jinja2", "mgrs", "numpy", "pyproj", "rasterio", "scipy", "sentinelhub", "shapely", "skimage"}
+HEAVY = {"PIL", "cv2", "filelock", "jinja2", "mgrs", "numpy", "platformdirs", "pyproj", "rasterio", "requests", "scipy"}
+HEAVY |= {"sentinelhub", "shapely", "skimage", "tifffile", "urllib3"}
 """Each costs 0.03 to 1.6 s to import, where `revisit --help` has 0.4 s in all."""
 SOCKETS = {
     "aiohttp",

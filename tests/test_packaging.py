@@ -18,6 +18,7 @@ OTHERWISE_NAMED = {
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
     "odc": "odc-geo",
+    "pystac_client": "pystac-client",
     "rio_cogeo": "rio-cogeo",
     "skimage": "scikit-image",
 }

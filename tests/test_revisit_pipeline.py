@@ -226,6 +226,9 @@ class PartialSource:
         found = self.inner.search(aoi, periods, sensor=sensor)
         return Found(scenes=found.scenes[: self.keep], complete=False, warnings=("2 of 4 pages failed",))
 
+    def survey(self, scene: Scene, grid: Grid) -> None:
+        """Leave it to the reading."""
+
     def read(self, scene: Scene, grid: Grid, bands: Sequence[str]) -> Raster:
         """Read as the folder does."""
         pixels: Raster = self.inner.read(scene, grid, bands)

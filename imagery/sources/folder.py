@@ -15,7 +15,7 @@ from imagery.items import is_item, parse_item
 from imagery.raster import Raster
 from imagery.safe import product_scenes
 from imagery.scene import Period, Scene
-from imagery.sources.base import Found
+from imagery.sources.base import Found, Survey
 
 MOST_REASONS = 5
 """Reasons that one message lists."""
@@ -61,6 +61,10 @@ class FolderSource:
             else:
                 usable.append(scene)
         return Found(scenes=tuple(usable), complete=True, warnings=tuple(warnings))
+
+    def survey(self, scene: Scene, grid: Grid) -> Survey | None:  # noqa: ARG002
+        """Return None: on this machine, reading everything costs as little."""
+        return None
 
     def read(self, scene: Scene, grid: Grid, bands: Sequence[str]) -> Raster:
         """Return `bands` of `scene` on `grid` in physical units, with validity settled.

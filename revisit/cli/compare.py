@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from revisit.cli.terminal import print_json, tell, warn
+from revisit.cli.terminal import meter, print_json, tell, warn
 from revisit.errors import CHANGED, SOURCE_FAILED, UsageError
 from revisit.recipe import Recipe, read_table, recipe_from
+from revisit.sources import Access
 
 if TYPE_CHECKING:
     from imagery.sources.base import Source
@@ -21,7 +22,14 @@ Area = Annotated[
 Before = Annotated[str | None, typer.Option(help="Day of the earlier scene, such as 2024-12-07.", show_default=False)]
 After = Annotated[str | None, typer.Option(help="Day of the later scene.", show_default=False)]
 Sensor = Annotated[str | None, typer.Option(help="auto or s2.", show_default="auto")]
-From = Annotated[str | None, typer.Option("--source", help="folder:PATH, or demo.", show_default=False)]
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--source",
+        help="auto, earth-search, planetary-computer, sentinel-hub, folder:PATH or demo.",
+        show_default="auto",
+    ),
+]
 Within = Annotated[int | None, typer.Option(help="Days that a scene may lie from its day.", show_default="10")]
 Baseline = Annotated[
     int | None,
@@ -41,6 +49,11 @@ Alarms = Annotated[
 RecipeFile = Annotated[
     Path | None,
     typer.Option("--recipe", help="TOML file with any of these; options given override it.", show_default=False),
+]
+Offline = Annotated[bool, typer.Option("--offline", help="Ask nobody: only what was fetched before.")]
+MaxUnits = Annotated[
+    float | None,
+    typer.Option(help="Processing units of Sentinel Hub that the run may spend.", show_default="no limit"),
 ]
 FailOnChange = Annotated[bool, typer.Option("--fail-on-change", help="Exit with 1 when a change is flagged.")]
 Out = Annotated[
@@ -66,14 +79,24 @@ def make_recipe(file: Path | None, options: dict[str, object]) -> Recipe:
     return recipe_from(table)
 
 
-def run_and_write(recipe: Recipe, folder: Path | None, source: Source | None = None) -> tuple[Result, Path]:
+def run_and_write(
+    recipe: Recipe, folder: Path | None, *, source: Source | None = None, access: Access | None = None
+) -> tuple[Result, Path]:
     """Check where the run will go, run it, write it, and say on the way what is done and what is doubtful."""
     from revisit.outputs import check_target, default_folder, write_run
     from revisit.pipeline import run
+    from revisit.unfinished import write_unfinished
+    from revisit.watched import UnfinishedRunError
 
     if folder:
         check_target(folder)
-    result = run(recipe, source=source, progress=tell)
+    try:
+        result = run(recipe, source=source, access=access, progress=tell)
+    except UnfinishedRunError as error:
+        place = folder or default_folder(error.area, str(recipe.before), str(recipe.after))
+        if written := write_unfinished(recipe, error, place):
+            tell(f"{written}/run.json says what was read and what is missing")
+        raise
     target = folder or default_folder(result.aoi.name, str(recipe.before), str(recipe.after))
     tell(f"writing {target}")
     write_run(result, target)
@@ -106,6 +129,8 @@ def compare(  # noqa: PLR0913, PLR0917 - the command line's options, one a param
     baseline: Baseline = None,
     false_alarms: Alarms = None,
     recipe: RecipeFile = None,
+    offline: Offline = False,
+    max_units: MaxUnits = None,
     fail_on_change: FailOnChange = False,
     out: Out = None,
     as_json: AsJson = False,
@@ -114,7 +139,7 @@ def compare(  # noqa: PLR0913, PLR0917 - the command line's options, one a param
 
     Exit codes: 0 done, 1 done and --fail-on-change saw a change, 2 wrong input, 3 a source failed, 4 no usable pair.
 
-    Example: revisit compare khmeimim --before 2024-12-07 --after 2024-12-17 --source folder:scenes -o run
+    Example: revisit compare khmeimim --before 2024-11-30 --after 2024-12-20
     """
     options: dict[str, object] = {
         "area": area,
@@ -126,7 +151,8 @@ def compare(  # noqa: PLR0913, PLR0917 - the command line's options, one a param
         "baseline": baseline,
         "false_alarms_per_km2": false_alarms,
     }
-    result, folder = run_and_write(make_recipe(recipe, options), out)
+    access = Access(offline=offline, most_units=max_units, watch=meter)
+    result, folder = run_and_write(make_recipe(recipe, options), out, access=access)
     _print(result, folder, as_json=as_json)
     if not result.complete:
         raise typer.Exit(SOURCE_FAILED)

@@ -46,5 +46,5 @@ def demo(out: Out = Path("runs/demo")) -> None:
     tell(f"simulating scenes of {SITE} in {folder}")
     write_demo(folder)
     recipe = Recipe(area=SITE, before=BEFORE, after=AFTER, source="demo")
-    result, target = run_and_write(recipe, out, FolderSource(folder))
+    result, target = run_and_write(recipe, out, source=FolderSource(folder))
     typer.echo(digest(result, target))

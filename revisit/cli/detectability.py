@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from revisit.cli.compare import After, Alarms, Area, AsJson, Baseline, Before, From, Within
-from revisit.cli.terminal import print_json, tell, warn
+from revisit.cli.terminal import meter, print_json, tell, warn
 from revisit.errors import SOURCE_FAILED, UsageError
 from revisit.recipe import Recipe, parse_date, recipe_from
 
@@ -31,6 +31,7 @@ Out = Annotated[
 Least = Annotated[int, typer.Option("--placements", help="Objects of a class per kind of ground and direction.", min=1)]
 HEADS = ("object", "Pd appeared", "Pd vanished", "by chance", "")
 NOT_OBSERVABLE = "not observable"
+Offline = Annotated[bool, typer.Option("--offline", help="Ask nobody: only what was fetched before.")]
 
 
 def _check_days(day: str | None, before: str | None, after: str | None) -> None:
@@ -128,6 +129,7 @@ def detectability(  # noqa: PLR0913, PLR0917 - the command line's options, one a
     baseline: Baseline = None,
     false_alarms: Alarms = None,
     placements: Least = 120,
+    offline: Offline = False,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -144,7 +146,7 @@ def detectability(  # noqa: PLR0913, PLR0917 - the command line's options, one a
     from detect.detectability import THOROUGH
     from revisit.outputs import check_target
     from revisit.pipeline import run
-    from revisit.sources import open_source
+    from revisit.sources import Access, open_source
 
     if out:
         check_target(out)
@@ -158,8 +160,8 @@ def detectability(  # noqa: PLR0913, PLR0917 - the command line's options, one a
     options |= {"baseline": baseline, "false_alarms_per_km2": false_alarms}
     wanted = None if day is None else parse_date(day, "--date")
     plan = replace(THOROUGH, placements=placements)
-    with open_source(source or "auto") as opened:
-        result = run(_recipe(opened, options, wanted), source=opened, progress=tell, plan=plan)
+    with open_source(source or "auto", Access(offline=offline, watch=meter)) as opened:
+        result = run(_recipe(opened.source, options, wanted), source=opened.source, progress=tell, plan=plan)
     _keep(result, out)
     _print(result, as_json=as_json)
     if not result.complete:

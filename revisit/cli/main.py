@@ -11,10 +11,13 @@ import typer
 
 from revisit import __version__
 from revisit.cli.area import area_app
+from revisit.cli.cache import cache_app
 from revisit.cli.compare import compare
 from revisit.cli.demo import demo
 from revisit.cli.detectability import detectability
+from revisit.cli.doctor import doctor
 from revisit.cli.import_ import import_scenes
+from revisit.cli.scenes import scenes
 from revisit.cli.sites import sites
 from revisit.cli.terminal import Session, fail
 from revisit.errors import DONE, INTERRUPTED, WRONG_INPUT, exit_code
@@ -33,9 +36,12 @@ app = typer.Typer(
 app.command("sites")(sites)
 app.add_typer(area_app, name="area")
 app.command("import")(import_scenes)
+app.command("scenes")(scenes)
 app.command("compare")(compare)
 app.command("detectability")(detectability)
 app.command("demo")(demo)
+app.add_typer(cache_app, name="cache")
+app.command("doctor")(doctor)
 
 
 def _print_version(wanted: bool) -> None:
