@@ -111,13 +111,15 @@ def _noise(known: FloatMatrix, wanted: FloatMatrix, slopes: FloatMatrix) -> NDAr
     return np.asarray((robust.spread(wanted - known @ slopes) / own) ** 2 / 2 + 1e-10)
 
 
-def _whole_lines(known: FloatMatrix, wanted: FloatMatrix) -> _Lines:
-    """Return the regressions over all samples (n, band)."""
+def _whole_lines(known: FloatMatrix, wanted: FloatMatrix, *, noisy: bool) -> _Lines:
+    """Return the regressions over all samples (n, band); without noise in the predictor, one is the other."""
+    plain = robust.affine_regression(known, wanted)
+    if not noisy:
+        return _Lines(plain=plain, light=plain, noise=np.zeros(known.shape[1]))
     # The ratio of the bands' ranges needs no regression, and so no pixel-wise agreement, to be roughly right.
     ranges = [np.subtract(*np.quantile(samples, (0.98, 0.02), axis=0)) for samples in (wanted, known)]
     gains = np.diag(ranges[0] / np.maximum(ranges[1], 1e-6))
     light = robust.structural_regression(known, wanted, slopes=gains, noise=_noise(known, wanted, gains))
-    plain = robust.affine_regression(known, wanted)
     return _Lines(plain=plain, light=light, noise=_noise(known, wanted, light[:-1]))
 
 
@@ -157,7 +159,7 @@ def fit_chronochrome(
     wanted = target[:, valid].T.astype(np.float64)
     cover = like.covers(predictor, valid)[valid]
     everything = robust.thin(len(known), samples)
-    whole = _whole_lines(known[everything], wanted[everything])
+    whole = _whole_lines(known[everything], wanted[everything], noisy=noisy)
     plain, light = [whole.plain] * len(like.clusters), [whole.light] * len(like.clusters)
     for k in range(len(plain)):
         mine = np.flatnonzero(cover == k)

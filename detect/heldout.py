@@ -36,6 +36,11 @@ def _folds(dates: int) -> list[list[int]]:
     return [g for g in groups if len(g) > 1]
 
 
+def pairs_of_a_date(dates: int) -> int:
+    """Return in how many held-out pairs one date of so many takes part, at most."""
+    return max(len(fold) for fold in _folds(dates)) - 1
+
+
 def null_statistics(stack: Stack, area_root: FloatArray, ground: Cover, frame: Frame) -> list[Statistics]:
     """Return the maps of held-out pairs of baseline dates."""
     found = []
