@@ -111,9 +111,9 @@ def detect_series(
         ("area", maps.areas, [n.areas for n in model.nulls], AREA_SPACING_M, 1 - OBJECT_SHARE, wide),
     )
     scales, sound = [], True
-    kinds, calm = _kinds(series, strata), _calm(series, strata, model)
+    kinds, calm, once = _kinds(series, strata), _calm(series, strata, model), pairs_of_a_date(len(series.baseline))
     for scale, statistic, maps_before, spacing, share, outer in plan:
-        nulls = Nulls(maps=tuple(maps_before), strata=kinds, calm=calm, gsd=series.gsd, spacing_m=spacing)
+        nulls = Nulls(maps=tuple(maps_before), strata=kinds, calm=calm, gsd=series.gsd, spacing_m=spacing, once=once)
         rate = share * false_alarms_per_km2
         sound &= scale == "area" or is_calibrated(nulls, per_km2=rate)
         threshold, p_value = calibrated_map(statistic, nulls, per_km2=rate)

@@ -140,6 +140,8 @@ class Nulls:
     gsd: float
     spacing_m: float
     """Side of the square in which only the strongest counts."""
+    once: int = 1
+    """Pairs in which one date takes part: what is odd on one date passes a threshold in so many of them together."""
 
     def peaks(self, kind: int | None = None) -> tuple[NDArray[np.float64], float]:
         """Return the maxima on one kind of calm ground (None: on all), and the km2 times pairs that they stand for."""
@@ -232,8 +234,8 @@ def calibrated_map(statistic: FloatArray, nulls: Nulls, *, per_km2: float) -> tu
 def is_calibrated(nulls: Nulls, *, per_km2: float) -> bool:
     """Return whether thresholds learned on half of the pairs give the asked rate on the other half, within WITHIN.
 
-    Chance is allowed for: the rate is contradicted only where a Poisson count of that many is beyond 1 in 100 for every
-    rate within the factor.
+    Chance is allowed for: the rate is contradicted only where a Poisson count of that many dates is beyond 1 in 100 for
+    every rate within the factor.
     """
     middle = len(nulls.maps) // 2
     halves = replace(nulls, maps=nulls.maps[:middle]), replace(nulls, maps=nulls.maps[middle:])
@@ -248,6 +250,7 @@ def is_calibrated(nulls: Nulls, *, per_km2: float) -> bool:
                 expected += per_km2 * km2
     except TooLittleGroundError:
         return False
+    count, expected = count // nulls.once, expected / nulls.once
     too_many = count > 0 and float(pdtrc(count - 1, WITHIN * expected)) < CONTRADICTED
     too_few = float(pdtr(count, expected / WITHIN)) < CONTRADICTED
     return not (too_many or too_few)

@@ -9,8 +9,9 @@ from itertools import combinations
 import numpy as np
 
 from detect.filters import BoolArray, FloatArray, blur
+from detect.ranks import filled_median
 from detect.series_maps import Frame, Statistics, area_map, departures_of, object_map
-from detect.usual import Cover, filled_median, usual_of
+from detect.usual import Cover, usual_of
 
 HOLD_OUT = 4
 """Neighbouring baseline dates that are tested together against the spread of the others."""

@@ -21,7 +21,7 @@ from imagery.scene import Scene
 from imagery.sources.base import Source
 from revisit.baseline import Baseline, gather
 from revisit.detectability import assess
-from revisit.detection import Detected, find_changes
+from revisit.detection import Detected, find_changes, fit
 from revisit.errors import UsageError
 from revisit.flags import SIMULATED, make_flags
 from revisit.ground import Ground, ground_warnings, lay_out
@@ -267,14 +267,8 @@ def run(
     pair, aligned, baseline = dates.pair, dates.aligned, dates.baseline
     tell(f"looking for changes, with {plural(len(baseline.dates), 'baseline date')}")
     with clock.stage("detect"):
-        found = find_changes(
-            aligned,
-            baseline,
-            ground=ground,
-            scenes=_dates_of(pair),
-            rate=recipe.false_alarms_per_km2,
-            margin=MARGIN_PX,
-        )
+        fitted = fit(aligned, baseline, ground=ground, margin=MARGIN_PX)
+        found = find_changes(fitted, scenes=_dates_of(pair), rate=recipe.false_alarms_per_km2)
     result = _assemble(recipe, ground, pair, aligned, baseline=baseline, found=found)
     if plan or found.change.calibrated:
         tell("measuring what could have been seen")

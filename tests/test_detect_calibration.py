@@ -28,7 +28,7 @@ def null_map(seed: int, factor: float = 1.0) -> FloatArray:
 
 def nulls(maps: tuple[FloatArray, ...], strata: NDArray[np.uint8] | None = None) -> Nulls:
     ground = np.ones((SIZE, SIZE), np.uint8) if strata is None else strata
-    return Nulls(maps=maps, strata=ground, calm=np.ones((SIZE, SIZE), bool), once=2, gsd=GSD, spacing_m=SPACING_M)
+    return Nulls(maps=maps, strata=ground, calm=np.ones((SIZE, SIZE), bool), gsd=GSD, spacing_m=SPACING_M)
 
 
 def test_the_rate_is_the_asked_one_on_maps_that_were_not_learned_from() -> None:
