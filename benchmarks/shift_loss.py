@@ -24,7 +24,7 @@ from dataclasses import replace
 from aoi import AOI, Grid
 from imagery.raster import Raster
 from imagery.scene import Period, Scene
-from imagery.sources.base import Found, Source
+from imagery.sources.base import Found, Source, Survey
 from imagery.sources.folder import FolderSource
 from revisit.pipeline import run
 from revisit.recipe import Recipe
@@ -43,6 +43,10 @@ class Moved:
     def search(self, aoi: AOI, periods: Sequence[Period], *, sensor: str) -> Found:
         """Return what the source finds."""
         return self._source.search(aoi, periods, sensor=sensor)
+
+    def survey(self, scene: Scene, grid: Grid) -> Survey | None:
+        """Return what the source tells."""
+        return self._source.survey(scene, grid)
 
     def read(self, scene: Scene, grid: Grid, bands: Sequence[str]) -> Raster:
         """Return the raster, moved if it is late enough."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from detect.calibration import Nulls, busy_places, calibrated_map, is_calibrated
 from detect.change import Change, Scale, ScaleChange
 from detect.filters import BoolArray, FloatArray
+from detect.heldout import pairs_of_a_date
 from detect.optical import ALIKE, Pair, PairModel, signed_direction
 from detect.series import Series
 from detect.series_maps import Frame, departures_of
@@ -43,15 +44,17 @@ def _kinds(series: Series, strata: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _calm(series: Series, strata: NDArray[np.uint8], model: SeriesModel) -> BoolArray:
     """Return the ground (row, col) whose changes teach what chance gives.
 
-    Places that change in many pairs are in daily use, and say nothing of noise: except where plants grow and where
-    buildings throw shadows, for there it is the season and the hour.
+    Places that change on several dates are in daily use, and say nothing of noise. What counts as a change differs
+    where plants grow; and where buildings throw shadows all of it teaches, for there it is the noise.
     """
-    restless = _green(series, model)
+    green, shaded = _green(series, model), np.zeros_like(model.seen)
     if series.near_buildings is not None:
-        restless |= series.near_buildings
-    maps = [null.objects for null in model.nulls]
-    busy = busy_places(maps, (strata > 0) & ~restless, gsd=series.gsd, spacing_m=OBJECT_SPACING_M)
-    return ~busy | restless
+        shaded = series.near_buildings
+    maps, once = [null.objects for null in model.nulls], pairs_of_a_date(len(series.baseline))
+    calm = np.ones_like(model.seen)
+    for ground in ((strata > 0) & ~green & ~shaded, (strata > 0) & green & ~shaded):
+        calm &= ~busy_places(maps, ground, once=once, gsd=series.gsd, spacing_m=OBJECT_SPACING_M) | ~ground
+    return calm
 
 
 def _green(series: Series, model: SeriesModel) -> BoolArray:
@@ -123,9 +126,9 @@ def detect_series(
         ("area", maps.areas, [n.areas for n in model.nulls], AREA_SPACING_M, 1 - OBJECT_SHARE, wide),
     )
     scales, sound = [], True
-    kinds, calm = _kinds(series, strata), _calm(series, strata, model)
+    kinds, calm, once = _kinds(series, strata), _calm(series, strata, model), pairs_of_a_date(len(series.baseline))
     for scale, statistic, maps_before, spacing, share, outer in plan:
-        nulls = Nulls(maps=tuple(maps_before), strata=kinds, calm=calm, gsd=series.gsd, spacing_m=spacing)
+        nulls = Nulls(maps=tuple(maps_before), strata=kinds, calm=calm, gsd=series.gsd, spacing_m=spacing, once=once)
         rate = share * false_alarms_per_km2
         judged = share * max(false_alarms_per_km2, JUDGED_PER_KM2)
         sound &= scale == "area" or is_calibrated(nulls, per_km2=judged)

@@ -20,7 +20,7 @@ from scipy.special import pdtr, pdtrc
 from detect.change import ChangedObject
 from detect.errors import DetectError
 from detect.filters import BoolArray, FloatArray
-from detect.significance import FEWEST_PEAKS, local_maxima, odd_pixels, tail_threshold
+from detect.significance import FEWEST_PEAKS, TooFewMaximaError, local_maxima, odd_pixels, tail_threshold
 
 PLACE_KM2 = 0.01
 """The ground that one p-value speaks of."""
@@ -32,9 +32,9 @@ MOST_SHAPE, LEAST_SHAPE = 0.5, -0.2
 WITHIN = 2.0
 """Factor between actual and asked rate that is called calibrated."""
 CONTRADICTED = 0.01
-BUSY_SHARE = 0.25
+BUSY_SHARE = 0.1
 """Share of the baseline pairs in which a place must change to be called busy."""
-BUSY_RATE = 2.0
+BUSY_RATE = 0.5
 """Maxima per km2 and pair beyond which a place counts as changed for that purpose."""
 
 
@@ -140,6 +140,8 @@ class Nulls:
     gsd: float
     spacing_m: float
     """Side of the square in which only the strongest counts."""
+    once: int = 1
+    """Pairs in which one date takes part: what is odd on one date passes a threshold in so many of them together."""
 
     def peaks(self, kind: int | None = None) -> tuple[NDArray[np.float64], float]:
         """Return the maxima on one kind of calm ground (None: on all), and the km2 times pairs that they stand for."""
@@ -166,8 +168,8 @@ class Nulls:
         return tails
 
 
-def busy_places(maps: Sequence[FloatArray], ground: BoolArray, *, gsd: float, spacing_m: float) -> BoolArray:
-    """Return the places (row, col) that changed in more than BUSY_SHARE of the baseline pairs.
+def busy_places(maps: Sequence[FloatArray], ground: BoolArray, *, once: int, gsd: float, spacing_m: float) -> BoolArray:
+    """Return the places (row, col) that changed in more than BUSY_SHARE of the baseline pairs, and on several dates.
 
     Parameters
     ----------
@@ -175,26 +177,31 @@ def busy_places(maps: Sequence[FloatArray], ground: BoolArray, *, gsd: float, sp
         Statistics (row, col) of baseline pairs.
     ground
         (row, col) True = ground that is asked about.
+    once
+        Pairs in which one date takes part: what changed in no more of them may have changed once.
     gsd
         Metres per pixel.
     spacing_m
         Side of the square in which only the strongest counts.
 
-    Raises
-    ------
-    TooFewMaximaError
-        Where the ground is too small.
+    Returns
+    -------
+    BoolArray
+        All False where the ground is too small to tell.
     """
     seen = [ground & ~np.isnan(one) for one in maps]
     size = odd_pixels(spacing_m, gsd)
     peaks = [one[local_maxima(one, here, size)] for one, here in zip(maps, seen, strict=True)]
     # All pairs together: one alone may show too few maxima, and its own changes.
     km2 = float(sum(int(here.sum()) for here in seen)) * (gsd / 1000) ** 2
-    limit = tail_threshold(np.concatenate([*peaks, np.empty(0, np.float32)]), km2=km2, per_km2=BUSY_RATE)
+    try:
+        limit = tail_threshold(np.concatenate([*peaks, np.empty(0, np.float32)]), km2=km2, per_km2=BUSY_RATE)
+    except TooFewMaximaError:
+        return np.zeros_like(ground)
     share = np.zeros(ground.shape, np.float32)
     for one in maps:
         share += cv2.dilate((np.nan_to_num(one) > limit).astype(np.uint8), np.ones((5, 5), np.uint8))
-    busy = (share > BUSY_SHARE * len(maps)).astype(np.uint8)
+    busy = (share > max(once, BUSY_SHARE * len(maps))).astype(np.uint8)
     return np.asarray(cv2.dilate(busy, np.ones((size, size), np.uint8)) > 0)
 
 
@@ -227,8 +234,8 @@ def calibrated_map(statistic: FloatArray, nulls: Nulls, *, per_km2: float) -> tu
 def is_calibrated(nulls: Nulls, *, per_km2: float) -> bool:
     """Return whether thresholds learned on half of the pairs give the asked rate on the other half, within WITHIN.
 
-    Chance is allowed for: the rate is contradicted only where a Poisson count of that many is beyond 1 in 100 for every
-    rate within the factor.
+    Chance is allowed for: the rate is contradicted only where a Poisson count of that many dates is beyond 1 in 100 for
+    every rate within the factor.
     """
     middle = len(nulls.maps) // 2
     halves = replace(nulls, maps=nulls.maps[:middle]), replace(nulls, maps=nulls.maps[middle:])
@@ -243,6 +250,7 @@ def is_calibrated(nulls: Nulls, *, per_km2: float) -> bool:
                 expected += per_km2 * km2
     except TooLittleGroundError:
         return False
+    count, expected = count // nulls.once, expected / nulls.once
     too_many = count > 0 and float(pdtrc(count - 1, WITHIN * expected)) < CONTRADICTED
     too_few = float(pdtr(count, expected / WITHIN)) < CONTRADICTED
     return not (too_many or too_few)

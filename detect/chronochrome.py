@@ -74,10 +74,11 @@ class Chronochrome:
         """
         cover = self.covers(predictor, valid) if cover is None else cover
         out = np.zeros_like(target)
+        flat = [image.reshape(len(image), -1) for image in (out, predictor, target)]
         for k, table in enumerate(self.light if fine else self.coefficients):
-            here = valid & (cover == k)
-            design = np.column_stack([predictor[:, here].T, np.ones(int(here.sum()))])
-            out[:, here] = target[:, here] - (design @ table).T
+            here = np.flatnonzero(valid & (cover == k))
+            slopes, level = table[:-1].T.astype(np.float32), table[-1][:, None].astype(np.float32)
+            flat[0][:, here] = flat[2][:, here] - (slopes @ flat[1][:, here] + level)
         return out
 
 
@@ -111,13 +112,15 @@ def _noise(known: FloatMatrix, wanted: FloatMatrix, slopes: FloatMatrix) -> NDAr
     return np.asarray((robust.spread(wanted - known @ slopes) / own) ** 2 / 2 + 1e-10)
 
 
-def _whole_lines(known: FloatMatrix, wanted: FloatMatrix) -> _Lines:
-    """Return the regressions over all samples (n, band)."""
+def _whole_lines(known: FloatMatrix, wanted: FloatMatrix, *, noisy: bool) -> _Lines:
+    """Return the regressions over all samples (n, band); without noise in the predictor, one is the other."""
+    plain = robust.affine_regression(known, wanted)
+    if not noisy:
+        return _Lines(plain=plain, light=plain, noise=np.zeros(known.shape[1]))
     # The ratio of the bands' ranges needs no regression, and so no pixel-wise agreement, to be roughly right.
     ranges = [np.subtract(*np.quantile(samples, (0.98, 0.02), axis=0)) for samples in (wanted, known)]
     gains = np.diag(ranges[0] / np.maximum(ranges[1], 1e-6))
     light = robust.structural_regression(known, wanted, slopes=gains, noise=_noise(known, wanted, gains))
-    plain = robust.affine_regression(known, wanted)
     return _Lines(plain=plain, light=light, noise=_noise(known, wanted, light[:-1]))
 
 
@@ -128,6 +131,7 @@ def fit_chronochrome(
     *,
     clusters: int = CLUSTERS,
     like: Chronochrome | None = None,
+    cover: NDArray[np.intp] | None = None,
     samples: int = SAMPLES,
     noisy: bool = True,
 ) -> Chronochrome:
@@ -143,6 +147,8 @@ def fit_chronochrome(
         Kinds of ground cover, found in the predictor.
     like
         A fit of the same predictor, whose covers are taken over.
+    cover
+        What its `covers` says of the predictor, where that is known already.
     samples
         Pixels used per regression.
     noisy
@@ -153,17 +159,21 @@ def fit_chronochrome(
     Chronochrome
     """
     like = like or _find_covers(predictor, valid, clusters)
-    known = predictor[:, valid].T.astype(np.float64)
-    wanted = target[:, valid].T.astype(np.float64)
-    cover = like.covers(predictor, valid)[valid]
-    everything = robust.thin(len(known), samples)
-    whole = _whole_lines(known[everything], wanted[everything])
+    cover = like.covers(predictor, valid) if cover is None else cover
+    everywhere = np.flatnonzero(valid)
+    kinds = cover.reshape(-1)[everywhere]
+
+    def drawn(places: NDArray[np.intp]) -> tuple[FloatMatrix, FloatMatrix]:
+        few = places[robust.thin(len(places), samples)]
+        known, wanted = (image.reshape(len(image), -1)[:, few].T.astype(np.float64) for image in (predictor, target))
+        return known, wanted
+
+    whole = _whole_lines(*drawn(everywhere), noisy=noisy)
     plain, light = [whole.plain] * len(like.clusters), [whole.light] * len(like.clusters)
     for k in range(len(plain)):
-        mine = np.flatnonzero(cover == k)
+        mine = everywhere[kinds == k]
         if len(mine) >= SMALLEST_CLUSTER:
-            chosen = mine[robust.thin(len(mine), samples)]
-            here, there = known[chosen], wanted[chosen]
+            here, there = drawn(mine)
             # From the whole image's line: a new roof may be half of its kind of cover, and must not become the rule.
             plain[k] = robust.affine_regression(here, there, start=whole.plain)
             if noisy:

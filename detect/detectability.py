@@ -149,10 +149,13 @@ class _Bench:
 
 
 def _window(at: tuple[int, int], half: int, shape: tuple[int, ...]) -> Window:
-    """Return the window of `half` pixels around a place, as far as it lies on the frame."""
-    return slice(max(at[0] - half, 0), min(at[0] + half + 1, shape[0])), slice(
-        max(at[1] - half, 0), min(at[1] + half + 1, shape[1])
-    )
+    """Return the window of `half` pixels or one more around a place, as far as it lies on the frame.
+
+    It begins on an even pixel, so that means of 2 x 2 pixels are those of the whole frame.
+    """
+    starts = [max(place - half, 0) // 2 * 2 for place in at]
+    ends = [min(place + half + 1, size) for place, size in zip(at, shape, strict=True)]
+    return slice(starts[0], ends[0]), slice(starts[1], ends[1])
 
 
 def _with_chip(image: FloatArray, chip: FloatArray, at: tuple[int, int], window: Window) -> FloatArray:

@@ -61,6 +61,47 @@ def ring_mean(image: FloatArray, valid: BoolArray, *, outer: int, inner: int) ->
     return np.stack([ring_sum(band) / weight for band in filled])
 
 
+def ring_moments(
+    image: FloatArray, valid: BoolArray, *, outer: int, inner: int, most: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return mean and variance of each band over a square ring, (band, row, col) each, of values cut at -+ `most`.
+
+    Rings as wide as these vary slowly: the sums are made of means of 2 x 2 pixels.
+
+    Parameters
+    ----------
+    image, valid
+        As for `blur`.
+    outer, inner
+        Sides of the ring's outer and inner square, pixels.
+    most
+        Greatest size of a value.
+    """
+    rows, cols = valid.shape
+    halved = (cols + 1) // 2, (rows + 1) // 2
+    sides = [2 * round(side / 4 - 0.5) + 1 for side in (outer, inner)]
+
+    def ring_sum(values: FloatArray) -> FloatArray:
+        even = cv2.copyMakeBorder(values, 0, rows % 2, 0, cols % 2, cv2.BORDER_CONSTANT, value=0)
+        few = cv2.resize(even, halved, interpolation=cv2.INTER_AREA)
+        big, small = (cv2.boxFilter(few, -1, (n, n), normalize=False) for n in sides)
+        return np.asarray(big - small, dtype=np.float32)
+
+    def whole(values: FloatArray) -> FloatArray:
+        size = (2 * halved[0], 2 * halved[1])
+        return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR)[:rows, :cols])
+
+    seen = valid.astype(np.float32)
+    # Sums of a sliding box leave rounding behind; half a pixel of weight is none.
+    weight = np.maximum(ring_sum(seen), np.float32(0.125))
+    mean, variance = np.empty_like(image), np.empty_like(image)
+    for k, band in enumerate(image):
+        cut = np.clip(band, -most, most) * seen
+        middle, square = (np.asarray(ring_sum(x) / weight, dtype=np.float32) for x in (cut, cut * cut))
+        mean[k], variance[k] = whole(middle), whole(square - middle * middle)
+    return mean, variance
+
+
 def difference_of_gaussians(image: FloatArray, valid: BoolArray, *, inner: float, outer: float) -> FloatArray:
     """Return the zero-mean, unit-norm response to a point spread of width `inner` against ground of width `outer`.
 

@@ -9,8 +9,9 @@ from itertools import combinations
 import numpy as np
 
 from detect.filters import BoolArray, FloatArray, blur
+from detect.ranks import filled_median
 from detect.series_maps import Frame, Statistics, area_map, departures_of, object_map
-from detect.usual import Cover, filled_median, usual_of
+from detect.usual import Cover, usual_of
 
 HOLD_OUT = 4
 """Neighbouring baseline dates that are tested together against the spread of the others."""
@@ -34,6 +35,11 @@ def _folds(dates: int) -> list[list[int]]:
     size = HOLD_OUT if dates >= 2 * HOLD_OUT else 2
     groups = [list(range(k, min(k + size, dates))) for k in range(0, dates, size)]
     return [g for g in groups if len(g) > 1]
+
+
+def pairs_of_a_date(dates: int) -> int:
+    """Return in how many held-out pairs one date of so many takes part, at most."""
+    return max(len(fold) for fold in _folds(dates)) - 1
 
 
 def null_statistics(stack: Stack, area_root: FloatArray, ground: Cover, frame: Frame) -> list[Statistics]:

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detect.filters import BoolArray, FloatArray, blur, difference_of_gaussians, ring_mean
+from detect import robust
+from detect.filters import BoolArray, FloatArray, blur, difference_of_gaussians, ring_moments
 from detect.optical import PairOptions
 from detect.significance import odd_pixels
 from detect.usual import Usual
 
+SAMPLES = 20_000
+"""Pixels that an image's typical noise is learned from."""
 WINSOR = 4.0
 """Standard deviations beyond which a place says no more of the noise around it."""
 
@@ -76,10 +79,15 @@ def _departures(first: FloatArray, second: FloatArray, usual: Usual) -> tuple[Fl
 
 def _ring_moments(z: FloatArray, frame: Frame) -> tuple[FloatArray, FloatArray]:
     """Return mean and variance (band, row, col) of the ring around each pixel, cut at WINSOR."""
-    cut = np.clip(z, -WINSOR, WINSOR)
     outer, inner = (odd_pixels(side, frame.gsd) for side in (frame.options.ring_outer_m, frame.options.ring_inner_m))
-    mean = ring_mean(cut, frame.seen, outer=outer, inner=inner)
-    return mean, np.asarray(ring_mean(cut**2, frame.seen, outer=outer, inner=inner) - mean**2)
+    return ring_moments(z, frame.seen, outer=outer, inner=inner, most=WINSOR)
+
+
+def _typical(variance: FloatArray, seen: BoolArray) -> FloatArray:
+    """Return the median (band,) of variances (band, row, col) over what is seen."""
+    places = np.flatnonzero(seen)
+    few = places[robust.thin(len(places), SAMPLES)]
+    return np.median(variance.reshape(len(variance), -1)[:, few], axis=1).astype(np.float32)
 
 
 def ring_levels(first: FloatArray, second: FloatArray, usual: Usual, frame: Frame) -> RingLevels:
@@ -87,7 +95,7 @@ def ring_levels(first: FloatArray, second: FloatArray, usual: Usual, frame: Fram
     levels = []
     for z in _departures(first, second, usual):
         _, variance = _ring_moments(z, frame)
-        levels.append(np.median(variance[:, frame.seen], axis=1).astype(np.float32))
+        levels.append(_typical(variance, frame.seen))
     return RingLevels(pair=levels[0], before=levels[1], after=levels[2])
 
 
@@ -97,8 +105,7 @@ def _energy(z: FloatArray, level: FloatArray | None, frame: Frame) -> FloatArray
     That takes off what a whole quarter of the image does.
     """
     mean, variance = _ring_moments(z, frame)
-    typical = np.median(variance[:, frame.seen], axis=1) if level is None else level
-    typical = typical.astype(np.float32)[:, None, None]
+    typical = (_typical(variance, frame.seen) if level is None else level)[:, None, None]
     spread = np.maximum(np.float32(0.8) * variance + np.float32(0.2) * typical, np.float32(0.05))
     return np.asarray(((z - mean) ** 2 / spread).sum(0))
 

@@ -23,6 +23,7 @@ from detect.errors import DetectError
 from detect.filters import BoolArray, FloatArray
 from detect.heldout import Stack, null_statistics, usual_areas
 from detect.optical import AREA_SHRINKAGE, PairOptions
+from detect.ranks import filled_median
 from detect.series import MIN_DATES, Series
 from detect.series_maps import (
     Frame,
@@ -36,10 +37,13 @@ from detect.series_maps import (
     ring_levels,
     turned,
 )
-from detect.usual import Cover, Usual, filled_median, usual_of
+from detect.usual import Cover, Usual, usual_of
 
 CLUSTERS = 6
 SAMPLES = 8_000
+SPREAD_SAMPLES = 50_000
+POOLED = 100_000
+"""Samples of all dates together, for a covariance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,20 +58,25 @@ class _Expectation:
         self, reference: FloatArray, image: FloatArray, seen: BoolArray, cover: NDArray[np.intp]
     ) -> FloatArray:
         """Return what the reference does not explain (band, row, col), in the reference's light."""
-        return np.asarray(self.chronochrome.residual(reference, image, seen, cover=cover) / self.gain, dtype=np.float32)
+        left = self.chronochrome.residual(reference, image, seen, cover=cover)
+        left /= self.gain
+        return left
 
 
-def _expectation(reference: FloatArray, image: FloatArray, seen: BoolArray, like: Chronochrome) -> _Expectation:
+def _expectation(
+    reference: FloatArray, image: FloatArray, seen: BoolArray, *, like: Chronochrome, cover: NDArray[np.intp]
+) -> _Expectation:
     """Fit one date."""
     spread = [_spread(x, seen) for x in (image, reference)]
     gain = np.clip(spread[0] / np.maximum(spread[1], 1e-6), 0.5, 2.0)[:, None, None]
-    model = fit_chronochrome(reference, image, seen, like=like, samples=SAMPLES, noisy=False)
+    model = fit_chronochrome(reference, image, seen, like=like, cover=cover, samples=SAMPLES, noisy=False)
     return _Expectation(chronochrome=model, gain=gain.astype(np.float32))
 
 
 def _spread(image: FloatArray, seen: BoolArray) -> NDArray[np.float64]:
     """Return the median absolute deviation (band,) of what is seen."""
-    values = image[:, seen][:, robust.thin(int(seen.sum()), 100_000)].astype(np.float64)
+    places = np.flatnonzero(seen)
+    values = image.reshape(len(image), -1)[:, places[robust.thin(len(places), SPREAD_SAMPLES)]].astype(np.float64)
     return np.asarray(np.median(np.abs(values - np.median(values, axis=1)[:, None]), axis=1))
 
 
@@ -128,16 +137,20 @@ def _residuals(series: Series) -> _Residuals:
     reference = filled_median(images, valid)
     first = fit_chronochrome(reference, images[-1], seen, clusters=CLUSTERS, samples=SAMPLES, noisy=False)
     cover = first.covers(reference, seen)
-    expected = [_expectation(reference, x, v & seen, first) for x, v in zip(images, valid, strict=True)]
+    expected = [
+        _expectation(reference, x, v & seen, like=first, cover=cover) for x, v in zip(images, valid, strict=True)
+    ]
     left = [e.residual(reference, x, v, cover) for e, x, v in zip(expected, images, valid, strict=True)]
     return _Residuals(reference=reference, cover=cover, expected=expected, images=left, valid=list(valid), seen=seen)
 
 
 def _area_root(details: Sequence[FloatArray], left: _Residuals, options: PairOptions) -> FloatArray:
     """Return the inverse root (band, band) of the covariance of the smoothed residuals' steps from date to date."""
-    steps = [b - a for a, b in pairwise(details)]
-    both = [a & b for a, b in pairwise(left.valid[:-2])]
-    return _root(_pooled(steps, both, left.seen), options.noise_floor, AREA_SHRINKAGE)
+    parts = []
+    for (a, b), (here, there) in zip(pairwise(details), pairwise(left.valid[:-2]), strict=True):
+        places = _few(left.seen & here & there, len(details))
+        parts.append((_at(b, places) - _at(a, places)).T)
+    return _root(np.concatenate(parts).astype(np.float64), options.noise_floor, AREA_SHRINKAGE)
 
 
 def fit_series(series: Series, options: PairOptions | None = None) -> SeriesModel:
@@ -178,11 +191,21 @@ def fit_series(series: Series, options: PairOptions | None = None) -> SeriesMode
     )
 
 
+def _few(where: BoolArray, dates: int) -> NDArray[np.intp]:
+    """Return places (flat) of a map of which each of some dates gives its share of POOLED samples."""
+    places = np.flatnonzero(where)
+    return places[robust.thin(len(places), max(POOLED // dates, 1000))]
+
+
+def _at(image: FloatArray, places: NDArray[np.intp]) -> FloatArray:
+    """Return the values (band, place) of an image."""
+    return image.reshape(len(image), -1)[:, places]
+
+
 def _pooled(images: Sequence[FloatArray], valids: Sequence[BoolArray], seen: BoolArray) -> NDArray[np.float64]:
-    """Return samples (n, band) of all dates, some 100 000 in all."""
-    each = max(100_000 // len(images), 1000)
-    parts = [image[:, valid & seen].T for image, valid in zip(images, valids, strict=False)]
-    return np.concatenate([part[robust.thin(len(part), each)] for part in parts]).astype(np.float64)
+    """Return samples (n, band) of all dates."""
+    parts = [_at(image, _few(valid & seen, len(images))).T for image, valid in zip(images, valids, strict=True)]
+    return np.concatenate(parts).astype(np.float64)
 
 
 def whitened(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from detect import robust
 from detect.filters import BoolArray, FloatArray
+from detect.ranks import filled_median
 from detect.significance import odd_pixels
 
 VARIANCE_CAP = 1.5
@@ -21,6 +21,10 @@ LOCAL_BOX_M = 150.0
 IN_USE = 4.0
 """Variances of the neighbourhood beyond which a place's own is no noise but two states."""
 STRUCTURE_BINS = 12
+SAMPLES = 30_000
+"""Pixels of a cover that its usual variance is learned from."""
+LOG_RANGE = (-6.0, 7.0)
+"""Of the variance of whitened responses, which is about 1; in 255 steps of a twentieth."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,17 +52,6 @@ class Cover:
     gsd: float
 
 
-def filled_median(stack: FloatArray, valid: BoolArray) -> FloatArray:
-    """Return the median over dates (date, band, row, col) -> (band, row, col) of what is valid; 0 where nothing is."""
-    if valid.all():
-        return np.asarray(np.median(stack, axis=0), dtype=np.float32)
-    ordered = np.sort(np.where(valid[:, None], stack, np.float32(np.inf)), axis=0)
-    count = valid.sum(0)
-    low, high = (np.maximum(count - 1, 0) // 2, np.maximum(count, 1) // 2)
-    pick = [np.take_along_axis(ordered, np.broadcast_to(k, ordered.shape[1:])[None], axis=0)[0] for k in (low, high)]
-    return np.where(count > 0, (pick[0] + pick[1]) / 2, 0).astype(np.float32)
-
-
 def _explained(own: FloatArray, ground: Cover) -> FloatArray:
     """Return the variance (band, row, col) that ground of the same cover with as much structure usually has.
 
@@ -67,23 +60,27 @@ def _explained(own: FloatArray, ground: Cover) -> FloatArray:
     out = np.zeros_like(own)
     for kind in np.unique(ground.kind[ground.seen]):
         here = ground.seen & (ground.kind == kind)
-        strength = ground.structure[here]
-        edges = np.quantile(strength, np.linspace(0, 1, STRUCTURE_BINS + 1))
-        place = np.clip(np.searchsorted(edges, strength, side="right") - 1, 0, STRUCTURE_BINS - 1)
-        for k, band in enumerate(own):
-            values = band[here]
-            typical = [np.median(values[place == b]) if (place == b).any() else 0.0 for b in range(STRUCTURE_BINS)]
-            centres = (edges[:-1] + edges[1:]) / 2
-            out[k][here] = np.interp(strength, centres, np.maximum.accumulate(typical))
+        strength, values = ground.structure[here], own[:, here]
+        few = robust.thin(len(strength), SAMPLES)
+        edges = np.quantile(strength[few], np.linspace(0, 1, STRUCTURE_BINS + 1))
+        centres = (edges[:-1] + edges[1:]) / 2
+        place = np.clip(np.searchsorted(edges, strength[few], side="right") - 1, 0, STRUCTURE_BINS - 1)
+        inside = [place == number for number in range(STRUCTURE_BINS)]
+        for band, told in zip(out, values, strict=True):
+            typical = [np.median(told[few][where]) if where.any() else 0.0 for where in inside]
+            band[here] = np.interp(strength, centres, np.maximum.accumulate(typical))
     return out
 
 
 def _neighbourhood(values: FloatArray, size: int) -> FloatArray:
-    """Return the median of each band over a box, found on every second pixel: it varies no faster."""
+    """Return the median (band, row, col) of positive values over a box, to within half a step of LOG_RANGE."""
+    low, high = LOG_RANGE
+    step = (high - low) / 255
     out = np.empty_like(values)
     for k, band in enumerate(values):
-        coarse = ndimage.median_filter(band[::2, ::2], size=max(3, (size // 2) | 1))
-        out[k] = cv2.resize(coarse, band.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        level = (np.log(np.maximum(band, np.float32(np.exp(low)))) - low) / step
+        median = cv2.medianBlur(np.clip(np.round(level), 0, 255).astype(np.uint8), size)
+        out[k] = np.exp(low + step * np.arange(256)).astype(np.float32)[median]
     return out
 
 
@@ -94,7 +91,7 @@ def usual_of(responses: FloatArray, valid: BoolArray, ground: Cover) -> Usual:
     VARIANCE_CAP of the latter.
     """
     state = filled_median(responses, valid)
-    own = (robust.MAD_TO_SIGMA * filled_median(np.abs(responses - state), valid)) ** 2
+    own = (robust.MAD_TO_SIGMA * filled_median(responses, valid, middle=state)) ** 2
     around = _neighbourhood(own, odd_pixels(LOCAL_BOX_M, ground.gsd))
     around = np.float32(1.15) * np.maximum(around, _explained(own, ground))
     variance = np.maximum(np.minimum((own + around) / 2, VARIANCE_CAP * around), np.float32(1e-3))

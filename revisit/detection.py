@@ -21,6 +21,7 @@ from detect.optical import PairModel, detect_pair, fit_pair
 from detect.series import MIN_DATES, Series
 from detect.temporal import SeriesModel, fit_series, series_statistics
 from imagery.coregister import Aligned
+from imagery.raster import Raster
 from imagery.scene import Scene
 from revisit.baseline import Baseline
 from revisit.detectability import name_candidates, pair_statistics
@@ -116,21 +117,26 @@ class _Compared:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Asked:
-    """What is to be compared, on the padded frame."""
+class Fitted:
+    """Two dates and their baseline with what was learned of them, on the padded frame: ready for any rate."""
 
+    before: Raster
+    after: Raster
     pair: DatePair
     model: PairModel
-    bands: Sequence[str]
-    strata: NDArray[np.uint8]
-    near_buildings: BoolArray
-    rate: float
+    series: Series | None
+    """None where the two dates are judged by themselves."""
+    series_model: SeriesModel | None
+    ground: Ground
+    margin: int
+    """Pixels of padding on each side."""
+    obstacle: str | None
+    """Why the baseline did not serve, though it holds enough dates."""
 
-
-def _alone(asked: _Asked, obstacle: str | None = None) -> _Compared:
-    """Return the change of two dates that are judged by themselves."""
-    change = detect_pair(asked.pair, asked.strata, false_alarms_per_km2=asked.rate, model=asked.model)
-    return _Compared(change=change, statistics_of=pair_statistics(asked.pair, asked.model), obstacle=obstacle)
+    @property
+    def strata(self) -> NDArray[np.uint8]:
+        """The ground's kinds (row, col) on the padded frame."""
+        return np.pad(self.ground.strata, self.margin)
 
 
 def _red_nir(bands: Sequence[str]) -> tuple[int, int] | None:
@@ -138,52 +144,22 @@ def _red_nir(bands: Sequence[str]) -> tuple[int, int] | None:
     return (bands.index("B04"), bands.index("B08")) if {"B04", "B08"} <= set(bands) else None
 
 
-def _against(baseline: Baseline, asked: _Asked) -> _Compared:
-    """Return the change of two dates that are held against a baseline.
-
-    Raises
-    ------
-    DetectError
-        Where the baseline does not tell what is usual on so little ground.
-    """
-    pair = asked.pair
-    series = Series(
+def _series(pair: DatePair, baseline: Baseline, bands: Sequence[str], near_buildings: BoolArray) -> Series:
+    """Return two dates with those before them."""
+    return Series(
         before=pair.before,
         after=pair.after,
         baseline=baseline.data,
         valid=pair.valid,
         baseline_valid=baseline.valid,
         gsd=pair.gsd,
-        red_nir=_red_nir(asked.bands),
-        near_buildings=asked.near_buildings,
+        red_nir=_red_nir(bands),
+        near_buildings=near_buildings,
     )
-    fitted = fit_series(series)
-    change = detect_series(
-        series, asked.strata, false_alarms_per_km2=asked.rate, model=fitted, pair=pair, pair_model=asked.model
-    )
-    sound = change if change.calibrated else _without_chances(change)
-    return _Compared(change=sound, statistics_of=series_statistics_of(pair.valid, fitted))
 
 
-def _compared(baseline: Baseline, asked: _Asked) -> _Compared:
-    """Return the change of a pair, by the baseline where that can be had."""
-    if len(baseline.dates) < MIN_DATES:
-        return _alone(asked)
-    try:
-        return _against(baseline, asked)
-    except DetectError as error:
-        return _alone(asked, obstacle=str(error))
-
-
-def _searched_km2(strata: NDArray[np.uint8], valid: BoolArray, gsd: float) -> float:
-    """Return how much searched ground could be compared, km2."""
-    return float((valid & (strata > 0)).sum()) * gsd**2 / 1e6
-
-
-def find_changes(
-    aligned: Aligned, baseline: Baseline, *, ground: Ground, scenes: tuple[Scene, Scene], rate: float, margin: int
-) -> Detected:
-    """Compare two aligned dates, against their baseline where that holds enough dates.
+def fit(aligned: Aligned, baseline: Baseline, *, ground: Ground, margin: int) -> Fitted:
+    """Learn how two aligned dates and their baseline differ where nothing changes.
 
     Parameters
     ----------
@@ -193,12 +169,8 @@ def find_changes(
         On the same grid; with fewer than four dates, the two dates are judged by themselves, uncalibrated.
     ground
         Where to search, on the grid without its padding.
-    scenes
-        Before and after.
-    rate
-        Flags that chance alone may give per km2, both scales together.
     margin
-        Pixels of padding on each side, cut off what is returned.
+        Pixels of padding on each side.
     """
     before, after = aligned.before, aligned.after
     pair = DatePair(
@@ -208,19 +180,75 @@ def find_changes(
         gsd=ground.grid.gsd,
         shift_error_px=aligned.alignment.residual_px,
     )
-    asked = _Asked(
+    series, learned, obstacle = None, None, None
+    if len(baseline.dates) >= MIN_DATES:
+        try:
+            series = _series(pair, baseline, before.bands, np.pad(ground.near_buildings, margin))
+            learned = fit_series(series)
+        except DetectError as error:
+            obstacle = str(error)
+    return Fitted(
+        before=before,
+        after=after,
         pair=pair,
         model=fit_pair(pair),
-        bands=before.bands,
-        strata=np.pad(ground.strata, margin),
-        near_buildings=np.pad(ground.near_buildings, margin),
-        rate=rate,
+        series=series,
+        series_model=learned,
+        ground=ground,
+        margin=margin,
+        obstacle=obstacle,
     )
-    compared = _compared(baseline, asked)
+
+
+def _alone(fitted: Fitted, rate: float) -> _Compared:
+    """Return the change of two dates that are judged by themselves."""
+    change = detect_pair(fitted.pair, fitted.strata, false_alarms_per_km2=rate, model=fitted.model)
+    return _Compared(change=change, statistics_of=pair_statistics(fitted.pair, fitted.model), obstacle=fitted.obstacle)
+
+
+def _compared(fitted: Fitted, rate: float) -> _Compared:
+    """Return the change of a pair, by the baseline where that can be had."""
+    series, learned = fitted.series, fitted.series_model
+    if series is None or learned is None:
+        return _alone(fitted, rate)
+    try:
+        change = detect_series(
+            series,
+            fitted.strata,
+            false_alarms_per_km2=rate,
+            model=learned,
+            pair=fitted.pair,
+            pair_model=fitted.model,
+        )
+    except DetectError as error:
+        return replace(_alone(fitted, rate), obstacle=str(error))
+    sound = change if change.calibrated else _without_chances(change)
+    return _Compared(change=sound, statistics_of=series_statistics_of(fitted.pair.valid, learned))
+
+
+def _searched_km2(strata: NDArray[np.uint8], valid: BoolArray, gsd: float) -> float:
+    """Return how much searched ground could be compared, km2."""
+    return float((valid & (strata > 0)).sum()) * gsd**2 / 1e6
+
+
+def find_changes(fitted: Fitted, *, scenes: tuple[Scene, Scene], rate: float) -> Detected:
+    """Return the changes between two dates.
+
+    Parameters
+    ----------
+    fitted
+        The dates, and what is usual.
+    scenes
+        Before and after.
+    rate
+        Flags that chance alone may give per km2, both scales together.
+    """
+    ground, margin = fitted.ground, fitted.margin
+    compared = _compared(fitted, rate)
     change = compared.change
-    objects = find_objects(change, pair, asked.model)
-    objects = with_chances(objects, _searched_km2(asked.strata, change.valid, pair.gsd))
-    named = name_candidates(objects, ground, before, after, scenes=scenes)
+    objects = find_objects(change, fitted.pair, fitted.model)
+    objects = with_chances(objects, _searched_km2(fitted.strata, change.valid, fitted.pair.gsd))
+    named = name_candidates(objects, ground, fitted.before, fitted.after, scenes=scenes)
     return Detected(
         change=cropped(change, ground.grid, margin),
         objects=tuple(crop_objects(named, margin=margin, shape=ground.grid.shape)),

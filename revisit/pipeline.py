@@ -21,7 +21,7 @@ from imagery.scene import Scene
 from imagery.sources.base import Source
 from revisit.baseline import Baseline, gather
 from revisit.detectability import assess
-from revisit.detection import Detected, find_changes
+from revisit.detection import Detected, find_changes, fit
 from revisit.errors import UsageError
 from revisit.flags import SIMULATED, make_flags
 from revisit.ground import Ground, ground_warnings, lay_out
@@ -246,8 +246,8 @@ def _find(recipe: Recipe, ground: Ground, dates: _Dates) -> Detected:
     rate = recipe.false_alarms_per_km2
     if dates.pair.before.quantity != "reflectance":
         return find_radar_changes(dates.aligned, dates.baseline, ground=ground, rate=rate, margin=MARGIN_PX)
-    scenes = _dates_of(dates.pair)
-    return find_changes(dates.aligned, dates.baseline, ground=ground, scenes=scenes, rate=rate, margin=MARGIN_PX)
+    fitted = fit(dates.aligned, dates.baseline, ground=ground, margin=MARGIN_PX)
+    return find_changes(fitted, scenes=_dates_of(dates.pair), rate=rate)
 
 
 def _seen(ground: Ground, dates: _Dates, *, found: Detected, plan: InjectionPlan) -> tuple[ClassDetectability, ...]:
