@@ -123,7 +123,7 @@ def test_a_flag_in_the_list_is_centred_and_its_numbers_are_shown(visit: Visit) -
     assert visit.data("selected") == "F2"
     words = visit.page.locator("#inspector").inner_text()
     assert "F2: vanished" in words
-    for fact in ("20 x 20 m", "400 m²", "+0.080", "not calibrated", "drawn, not seen: Il-76 here, after"):
+    for fact in ("20 x 20 m", "400 m²", "+0.080", "uncalibrated", "drawn, not seen: Il-76 here, after"):
         assert fact in words, fact
     assert visit.page.locator("#inspector svg").count() == 4
 
