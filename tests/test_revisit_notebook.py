@@ -36,7 +36,7 @@ def test_a_result_shows_its_line_its_dates_and_its_flags() -> None:
     page = Tags(make_result()._repr_html_())
     assert page.tags.count("img") == 2
     assert page.tags.count("tr") == 3
-    for words in ("2 changes flagged", "not calibrated", "before, 2024-11-30 08:23 UTC", "F2-", "Copernicus"):
+    for words in ("2 changes flagged", "uncalibrated", "before, 2024-11-30 08:23 UTC", "F2-", "Copernicus"):
         assert words in page.words, words
 
 
