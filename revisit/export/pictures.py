@@ -18,8 +18,10 @@ from revisit.runs import Role, SavedRun
 from revisit.symbols import SIGN_COLOURS, SIMULATED, ZONE_COLOUR, labelled
 from revisit.wording import plural, stamp
 
-_SHEET_SIDE = 1100
-"""Longest side of a panel of a sheet, picture pixels."""
+_SHEET_SIDE, _STACKED_SIDE = 1100, 1700
+"""Longest side of a panel, picture pixels: side by side, and one above the other."""
+_WIDE = 1.4
+"""Grids wider than so many times their height have their panels one above the other."""
 _GAP, _PAPER = 12, "#f7f7f5"
 _SENSORS = {"s2": "Sentinel-2 MSI (optical)", "s1": "Sentinel-1 C-band radar"}
 _LEAST_WIDTH = 900
@@ -90,15 +92,15 @@ def comparison_sheet(run: SavedRun) -> Image.Image:
     """Return before and after side by side with their flags, and below them dates, scale, signs and attribution."""
     both = dates(run)
     stretch = shared_stretch(tuple(both.values()))
-    factor = max(_SHEET_SIDE // max(run.grid.shape), 1)
+    beside = run.grid.width <= run.grid.height * _WIDE
+    factor = max((_SHEET_SIDE if beside else _STACKED_SIDE) // max(run.grid.shape), 1)
     panels = [panel(run, raster, stretch, factor=factor, marks=True) for raster in both.values()]
-    wide = run.grid.width <= run.grid.height * 2
     size = panels[0].size
-    step = (size[0] + _GAP, 0) if wide else (0, size[1] + _GAP)
+    step = (size[0] + _GAP, 0) if beside else (0, size[1] + _GAP)
     sheet = Image.new("RGB", (size[0] + step[0], size[1] + step[1]), _PAPER)
     for number, one in enumerate(panels):
         sheet.paste(one, (number * step[0], number * step[1]))
-    places = "left" if wide else "above", "right" if wide else "below"
+    places = "left" if beside else "above", "right" if beside else "below"
     days = "; ".join(f"{where}: {stamp(run.acquired(role))}" for where, role in zip(places, both, strict=True))
     known = "" if run.manifest["calibrated"] else "; the threshold is not calibrated, chance alone may give some"
     strip = Strip(
