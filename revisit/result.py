@@ -141,7 +141,7 @@ class Result:
     @property
     def sensor(self) -> str:
         """The sensor of the dates here, "s2" or "s1"."""
-        return self.scenes[0].scene.sensor
+        return "s2" if self.before.quantity == "reflectance" else "s1"
 
     @property
     def parts(self) -> tuple[Result, ...]:

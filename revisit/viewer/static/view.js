@@ -92,7 +92,7 @@
     for (const [key, value] of Object.entries(facts)) list.append(node("dt", {}, key), node("dd", {}, value));
     const notes = node("ul", {}, ...flag.notes.map((note) => node("li", {}, note)));
     inspector.replaceChildren(
-      node("h3", {}, `${flag.id}: ${flag.sign}, ${day(run.before)} to ${day(run.after)}`), list, ...(flag.notes.length ? [notes] : []),
+      node("h3", {}, `${flag.id}: ${flag.sign}, ${SENSORS[flag.sensor] ?? ""}${day(flag.before ?? run.before)} to ${day(flag.after ?? run.after)}`), list, ...(flag.notes.length ? [notes] : []),
     );
     if (run.report) {
       const link = node("a", { href: `run/${run.key}/report.html#${flag.id}`, target: "_blank", rel: "noopener" }, "Its pixels and numbers in the report");
