@@ -323,13 +323,19 @@ def witnesses(
     gsd
         Metres per pixel.
     """
+    met = [
+        {flag.id: _near(flag, seen.flags, own.valid.shape, gsd) for flag in own.flags}
+        for own, seen in ((one, other), (other, one))
+    ]
+    ground = {name: max(km2, PLACE_KM2) for half in met for name, (_, km2) in half.items()}
 
-    def told(own: Sight, seen: Sight) -> dict[str, Witness]:
+    def told(own: Sight, seen: Sight, half: Mapping[str, tuple[list[Flag], float]]) -> dict[str, Witness]:
         found = {}
         for flag in own.flags:
-            near, km2 = _near(flag, seen.flags, own.valid.shape, gsd)
-            place = Place(kind=kinds[flag.zone], km2=max(km2, PLACE_KM2))
-            found[flag.id] = _witness(flag, _meet(flag, near, seen), place, own=own, other=seen)
+            there = _meet(flag, half[flag.id][0], seen)
+            # Two flags of one change share their ground, so that both tell the same ratio.
+            km2 = max(ground[one.id] for one in (flag, *there.flags[:1]))
+            found[flag.id] = _witness(flag, there, Place(kind=kinds[flag.zone], km2=km2), own=own, other=seen)
         return found
 
-    return told(one, other), told(other, one)
+    return told(one, other, met[0]), told(other, one, met[1])

@@ -183,7 +183,7 @@ def _together(result: Result) -> list[Caveat]:
         return []
     rate = number(result.recipe.false_alarms_per_km2)
     text = (
-        f"Each was given half of the {rate} flags by chance per km² that were asked for. Their dates differ, so that"
+        f"Each was given half of the flags by chance that were asked for, {rate} per km². Their dates differ, so that"
         " they need not have seen the same things; where both flag one change, their likelihood ratios are multiplied,"
         " as if their noise were independent. How often radar sees an object rests on assumed cross-sections."
     )
