@@ -122,6 +122,7 @@ class Comparer:
             area=self.area.spec,
             before=before.acquired.date(),
             after=after.acquired.date(),
+            sensor=before.sensor,
             source=self.spec,
             within_days=0,
             baseline=BASELINE,

@@ -26,7 +26,7 @@ _LABEL_SIZE = 17
 _BESIDE_MAP = "#f7f7f5"
 
 
-def write_pictures(result: Result, folder: Path) -> None:
+def write_pictures(result: Result, folder: Path, prefix: str = "") -> None:
     """Write before.png, after.png and overlay.png, each with a world file (.pgw) and its CRS (.prj).
 
     The map stands in the upper left corner of each picture, every pixel of the grid enlarged by the same whole factor
@@ -38,6 +38,8 @@ def write_pictures(result: Result, folder: Path) -> None:
         Of a run.
     folder
         An existing folder; files of these names are replaced.
+    prefix
+        Of the files' names.
 
     Raises
     ------
@@ -45,16 +47,17 @@ def write_pictures(result: Result, folder: Path) -> None:
         Where the folder cannot be written to.
     """
     factor = enlargement(result.grid.shape)
+    alone = result.parts[0]
     stretch = shared_stretch((result.before, result.after))
     after = shades(result.after, stretch)
     pictures = {
-        "before.png": _dated(result, "before", result.before, shades(result.before, stretch), stretch),
-        "after.png": _dated(result, "after", result.after, after, stretch),
+        "before.png": _dated(alone, "before", result.before, shades(result.before, stretch), stretch),
+        "after.png": _dated(alone, "after", result.after, after, stretch),
         "overlay.png": _flagged(result, after, factor),
     }
     crs = pyproj.CRS.from_user_input(result.grid.crs).to_wkt("WKT1_ESRI")
     for name, picture in pictures.items():
-        path = folder / name
+        path = folder / f"{prefix}{name}"
         path.write_bytes(png_bytes(picture, f"{result.aoi.name}: {attribution(result)}"))
         path.with_suffix(".pgw").write_text(world_file(result.grid, factor), encoding="ascii")
         path.with_suffix(".prj").write_text(crs + "\n", encoding="utf-8")

@@ -12,7 +12,7 @@ from revisit.mapframe import Line, bar_length, chip_window, metres, outline, pro
 from revisit.report_map import box_of, flag_box, zone_boxes
 from revisit.result import Flag, Result, SceneRecord
 from revisit.symbols import SCALE_WORDS, SIGN_MARKS, labelled, strength_step
-from revisit.wording import decimals, flag_notes, number, percent, stamp
+from revisit.wording import by_chance, decimals, flag_notes, number, percent, stamp
 
 MOST_CHIPS = 200
 """Flags that are shown one by one; the table names all."""
@@ -143,7 +143,8 @@ def recipe_view(result: Result) -> dict[str, str]:
 
 def key_figures(result: Result) -> list[dict[str, str]]:
     """Return the few numbers that a reader takes along: each with its name and what it hangs on."""
-    chance = number(result.recipe.false_alarms_per_km2 * result.searched_km2, 2)
+    chance = number(by_chance(result), 2)
+    measured = all(part.change.calibrated for part in result.parts)
     signs = [flag.object.change for flag in result.flags]
     parts = [f"{signs.count(sign)} {sign}" for sign in SIGN_MARKS if sign in signs]
     moved = [row for row in result.alignments if row.scene_id in result.after.scene_ids]
@@ -153,7 +154,7 @@ def key_figures(result: Result) -> list[dict[str, str]]:
         {
             "name": "By chance alone",
             "value": f"about {chance}",
-            "note": "measured on earlier dates" if result.change.calibrated else "asked for; uncalibrated, may be more",
+            "note": "measured on earlier dates" if measured else "asked for; uncalibrated, may be more",
         },
         {
             "name": "Searched",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from detect.series import MIN_DATES
@@ -11,6 +11,7 @@ from revisit.flags import SIMULATED as SIMULATED_NOTE
 from revisit.ground import outline_note
 from revisit.result import AlignmentRecord, Flag, Result
 from revisit.symbols import SIMULATED
+from revisit.witnessed import sensor_head, window_of
 
 BEYOND_CHANCE = 0.1
 """A flag of which chance would give fewer than this many in the searched ground is called beyond chance."""
@@ -92,18 +93,24 @@ def attribution(result: Result) -> str:
     """Return whose data the pictures are made of."""
     if result.simulated:
         return SIMULATED
-    years = sorted({result.before.acquired.year, result.after.acquired.year})
+    years = sorted({raster.acquired.year for part in result.parts for raster in (part.before, part.after)})
     return f"Contains modified Copernicus Sentinel data {', '.join(map(str, years))}"
 
 
 def sensor_words(result: Result) -> str:
     """Return sensor, platforms, pixel spacing and CRS in a line."""
+    whose = " and ".join(_one_sensor(part) for part in result.parts)
+    return f"{whose}; pixels of {result.grid.gsd:g} m; {result.grid.crs}"
+
+
+def _one_sensor(result: Result) -> str:
+    """Return a sensor with its platforms."""
     used = {scene_id for raster in (result.before, result.after) for scene_id in raster.scene_ids}
     platforms = sorted({r.scene.platform for r in result.scenes if r.scene.id in used and r.scene.platform})
     sensors = {r.scene.sensor for r in result.scenes} or {result.recipe.sensor}
     names = " and ".join(_SENSORS.get(sensor, sensor) for sensor in sorted(sensors))
     whose = f" ({', '.join(platforms)})" if platforms else ""
-    return f"{names}{whose}; pixels of {result.grid.gsd:g} m; {result.grid.crs}"
+    return f"{names}{whose}"
 
 
 def title(result: Result) -> str:
@@ -112,8 +119,8 @@ def title(result: Result) -> str:
 
 
 def by_chance(result: Result) -> float:
-    """Return how many flags chance alone was asked to give on the ground that was searched."""
-    return result.recipe.false_alarms_per_km2 * result.searched_km2
+    """Return how many flags chance alone was asked to give on the ground that was searched, by all sensors."""
+    return sum(part.recipe.false_alarms_per_km2 * part.searched_km2 for part in result.parts)
 
 
 def why_uncalibrated(result: Result) -> str | None:
@@ -143,6 +150,9 @@ def beyond_chance(result: Result) -> int:
 
 def summary(result: Result) -> str:
     """Return the outcome in one sentence; "no change" is said of ground that was valid on both dates only."""
+    if result.other is not None:
+        told = (f"{sensor_head(part)}, {window_of(part)}: {summary(part)}" for part in result.parts)
+        return " ".join((*told, _agreed(result)))
     if not result.searched_km2 > 0:
         return "Nothing could be compared: none of the searched ground is valid on both dates."
     ground = f"{number(result.searched_km2)} km² of searched ground that is valid on both dates"
@@ -154,9 +164,43 @@ def summary(result: Result) -> str:
     return f"{plural(len(signs), 'change')} flagged ({', '.join(parts)}) on {ground}{known}."
 
 
+def agreed(result: Result) -> int:
+    """Return how many flags of the first of two sensors the other agrees with."""
+    return sum(flag.witness is not None and flag.witness.outcome == "agrees" for flag in result.parts[0].flags)
+
+
+def _agreed(result: Result) -> str:
+    """Say how far two sensors agree."""
+    count = agreed(result)
+    if not count:
+        return "No flag of one sensor is met by one of the other."
+    return f"{plural(count, 'optical flag')} {'is' if count == 1 else 'are'} met by radar."
+
+
+def _together(result: Result) -> list[Caveat]:
+    """Say what two sensors in one run mean."""
+    if result.other is None:
+        return []
+    rate = number(result.recipe.false_alarms_per_km2)
+    text = (
+        f"Each was given half of the flags by chance that were asked for, {rate} per km². Their dates differ, so that"
+        " they need not have seen the same things; where both flag one change, their likelihood ratios are multiplied,"
+        " as if their noise were independent. How often radar sees an object rests on assumed cross-sections."
+    )
+    return [Caveat(head="Two sensors looked, each on dates of its own.", text=text)]
+
+
+def _of_sensor(result: Result, named: bool) -> list[Caveat]:
+    """Return what limits one sensor's part, with its name where there are two."""
+    found = [_calibration(result), *_validity(result), _shift(result)]
+    return [replace(one, head=f"{sensor_head(result)}: {one.head}") for one in found] if named else found
+
+
 def caveats(result: Result) -> tuple[Caveat, ...]:
     """Return what limits the run, gravest first, the run's own warnings last."""
-    found = [_calibration(result), *_validity(result), _shift(result), _meaning(result), *_outlines(result)]
+    named = result.other is not None
+    found = [*_together(result), *(one for part in result.parts for one in _of_sensor(part, named))]
+    found += [_meaning(result), *_outlines(result)]
     if not result.complete:
         text = "Another scene might have been compared, had it answered in full."
         found.insert(0, Caveat(head="The source answered in part.", text=text))

@@ -89,7 +89,7 @@ def _flag(folder: Element, flag: SavedFlag, run: SavedRun) -> None:
     """Add a flag with its numbers."""
     mark = _add(folder, "Placemark")
     _add(mark, "name", flag.id)
-    _span(mark, str(run.manifest["after"]), None)
+    _span(mark, str(flag.properties.get("after") or run.manifest["after"]), None)
     _add(mark, "styleUrl", f"#{flag.change}")
     data = _add(mark, "ExtendedData")
     values = {title: flag.properties.get(key) for key, title in _FACTS}

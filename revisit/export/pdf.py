@@ -149,7 +149,8 @@ def plain_pages(run: SavedRun) -> list[Image.Image]:
             pages.text(f"consistent with: {named}", 16, _SOFT, after=2)
     pages.text("Scenes", 26)
     for scene in manifest["scenes"]:
-        taken = stamp(run.acquired(scene["role"])) if scene["role"] in ("before", "after") else scene["acquired"]
+        shown = scene["role"] in ("before", "after") and scene in run.compared_scenes
+        taken = stamp(run.acquired(scene["role"])) if shown else scene["acquired"]
         pages.text(f"{scene['role']}: {scene['id']}, {taken}", 19, after=2)
     pages.text("Licences", 26)
     pages.text(f"{run.notice}. The software is revisit, Apache-2.0. report.html beside this run has all of it.", 19)

@@ -4,6 +4,7 @@
   const SVG = "http://www.w3.org/2000/svg";
   const MOST_ROWS = 300; // of the list; the map shows all that pass the filters
   const POLL_MS = 2000;
+  const SENSORS = { s1: "radar, " }; // what is not said is optical
   const stage = byId("stage");
   const shown = { area: null, left: 0, right: 1, flag: null };
   let data = { areas: [], runs: [], flags: [] };
@@ -84,15 +85,15 @@
     const facts = {
       Zone: flag.zone ?? "outside the zones", "Length x width": `${number(flag.length_m)} x ${number(flag.width_m)} m`,
       Area: `${number(flag.area_m2)} m²`, Contrast: signed(flag.contrast),
-      p: run.calibrated ? number(flag.p_value, 2) : "uncalibrated",
-      "Expected by chance": run.calibrated ? number(flag.false_alarms, 2) : "not known",
+      p: (flag.p_value ?? null) === null ? "uncalibrated" : number(flag.p_value, 2),
+      "Expected by chance": (flag.p_value ?? null) === null ? "not known" : number(flag.false_alarms, 2),
       "Consistent with": flag.candidates || "none named", Scale: flag.scale,
     };
     const list = node("dl");
     for (const [key, value] of Object.entries(facts)) list.append(node("dt", {}, key), node("dd", {}, value));
     const notes = node("ul", {}, ...flag.notes.map((note) => node("li", {}, note)));
     inspector.replaceChildren(
-      node("h3", {}, `${flag.id}: ${flag.sign}, ${day(run.before)} to ${day(run.after)}`), list, ...(flag.notes.length ? [notes] : []),
+      node("h3", {}, `${flag.id}: ${flag.sign}, ${SENSORS[flag.sensor] ?? ""}${day(flag.before ?? run.before)} to ${day(flag.after ?? run.after)}`), list, ...(flag.notes.length ? [notes] : []),
     );
     if (run.report) {
       const link = node("a", { href: `run/${run.key}/report.html#${flag.id}`, target: "_blank", rel: "noopener" }, "Its pixels and numbers in the report");
