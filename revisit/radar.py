@@ -7,15 +7,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from aoi import AOI, ZONE_KINDS
+from aoi import AOI
 from detect.calibration import with_chances
 from detect.change import Change, ChangedObject
 from detect.detectability import ClassDetectability, InjectionPlan
 from detect.errors import DetectError
-from detect.injection import Direction
-from detect.radar import RadarModel, RadarSeries, fit_radar
+from detect.radar import RadarSeries, fit_radar
 from detect.radar_change import detect_radar, find_radar_objects
-from detect.radar_detectability import RadarDetection, radar_detectability
+from detect.radar_detectability import RadarDetection, RadarSetting, radar_detectability
 from imagery.baseline import baseline_doubts, baseline_order, baseline_period, choose_baseline, thin
 from imagery.coregister import Aligned, Alignment
 from imagery.datatake import one_per_pass
@@ -26,9 +25,10 @@ from imagery.scene import Scene
 from imagery.sources.base import Source
 from imagery.structures import fixed_structures, register_on_structures
 from revisit.baseline import Baseline, BaselineDate
+from revisit.detectability import UNKNOWN_KINDS, strata_of
 from revisit.detection import Detected, cropped
 from revisit.flags import crop_objects
-from revisit.ground import AREA, Ground
+from revisit.ground import Ground
 from revisit.result import SceneRecord
 from revisit.scenes import UNUSABLE, Pair, applied_offset
 
@@ -174,53 +174,38 @@ def _with_chance(item: ChangedObject, change: Change) -> ChangedObject:
     return replace(item, p_value=float(known.min())) if change.calibrated and known.size else item
 
 
-def _rows(
-    found: Sequence[RadarDetection], kind: str, direction: Direction, reason: str | None
-) -> list[ClassDetectability]:
-    """Return rows in the words of the optical ones."""
-    return [
-        ClassDetectability(
-            object=one.name,
-            ground=kind,
-            direction=direction,
-            pd=one.pd,
-            low=one.interval[0],
-            high=one.interval[1],
-            placements=one.trials,
-            blank_rate=one.blank,
-            observable=(one.pd - one.blank) / max(1 - one.blank, 1e-9) >= SEEN,
-            least_contrast_area_m2=float("nan"),
-            reason=reason,
-        )
-        for one in found
-    ]
+def _row(one: RadarDetection) -> ClassDetectability:
+    """Return a row in the words of the optical ones."""
+    return ClassDetectability(
+        object=one.name,
+        ground=one.ground,
+        direction=one.direction,
+        pd=one.pd,
+        low=one.interval[0],
+        high=one.interval[1],
+        placements=one.trials,
+        blank_rate=one.blank,
+        observable=(one.pd - one.blank) / max(1 - one.blank, 1e-9) >= SEEN,
+        least_contrast_area_m2=float("nan"),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Trial:
     """What objects are put into, to see which would have been flagged."""
 
-    series: RadarSeries
-    model: RadarModel
-    change: Change
+    setting: RadarSetting
     ground: Ground
     margin: int
 
     def __call__(self, plan: InjectionPlan) -> tuple[ClassDetectability, ...]:
-        """Return how often each class that appears is flagged, by kind of ground."""
-        codes = np.pad(self.ground.strata, self.margin)
+        """Return how often each class is flagged when it appears and when it vanishes, by kind of ground."""
+        strata = strata_of(self.ground, self.margin)
+        # Whatever stands on ground of unknown kind may be a ship.
+        strata += [replace(one, water=True) for one in strata if one.name in UNKNOWN_KINDS]
         rng = np.random.default_rng(plan.seed)
-        rows: list[ClassDetectability] = []
-        for code in np.unique(codes[codes > 0]).tolist():
-            kind = ZONE_KINDS[code - 1] if self.ground.zones else AREA
-            try:
-                _, classes = radar_detectability(
-                    self.series, self.model, self.change, codes == code, rng=rng, trials=plan.placements
-                )
-            except DetectError:
-                continue
-            rows += _rows(classes, kind, "appeared", None)
-        return tuple(rows)
+        found = radar_detectability(self.setting, strata, rng=rng, trials=plan.placements)
+        return tuple(_row(one) for one in found)
 
 
 def find_radar_changes(aligned: Aligned, baseline: Baseline, *, ground: Ground, rate: float, margin: int) -> Detected:
@@ -265,5 +250,5 @@ def find_radar_changes(aligned: Aligned, baseline: Baseline, *, ground: Ground, 
         frame=change,
         statistics_of=None,
         obstacle=None,
-        seen=_Trial(series=series, model=model, change=change, ground=ground, margin=margin),
+        seen=_Trial(setting=RadarSetting(series=series, model=model, change=change), ground=ground, margin=margin),
     )
