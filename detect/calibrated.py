@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.calibration import Nulls, busy_places, calibrated_map, is_calibrated
-from detect.change import Change, Scale, ScaleChange
-from detect.filters import BoolArray, FloatArray
+from detect.calibration import Nulls, busy_places, calibrated_map, holds_on_other_dates, is_calibrated
+from detect.change import Change, ScaleChange
+from detect.filters import BoolArray
 from detect.heldout import pairs_of_a_date
 from detect.optical import ALIKE, Pair, PairModel, signed_direction
 from detect.series import Series
@@ -23,14 +23,17 @@ OBJECT_SHARE = 0.8
 JUDGED_PER_KM2 = 1.0
 """Least rate at which it is judged whether thresholds hold: lower ones are extrapolated from the same tail, and so few
 chance flags are expected there that the traffic of any airfield would outnumber them."""
+AREAS_JUDGED_PER_KM2 = (1 - OBJECT_SHARE, 1.0)
+"""Rates at which areas are judged at least: their own share of 1 per km2, of which a few dates show little, and a rate
+that shows more."""
 LEAST_NDVI = 0.25
 """Normalised difference of near infrared and red from which ground counts as vegetated."""
 SHADED = 255
 """Kind of ground beside buildings, whatever zone it lies in: their shadows are the noise there."""
 METHOD = (
     "many dates: robust chronochrome from the median per cover, zero-mean point-spread filter, whitening; objects by "
-    "the pair and state likelihood ratios against the places' own spread; areas by the smoothed difference; thresholds "
-    "from held-out baseline pairs"
+    "the pair and state likelihood ratios against the places' own spread; areas by the smoothed difference against the "
+    "level of the pair's whole ground; thresholds from held-out baseline pairs"
 )
 
 
@@ -88,6 +91,41 @@ def _by_state(
     return np.where(frame.seen & ~model.usual.in_use, state, sign).astype(np.int8)
 
 
+def _object_nulls(series: Series, strata: NDArray[np.uint8], model: SeriesModel, calm: BoolArray) -> Nulls:
+    """Return what chance gives of objects, on each kind of searched ground."""
+    return Nulls(
+        maps=tuple(null.objects for null in model.nulls),
+        strata=_kinds(series, strata),
+        calm=calm,
+        gsd=series.gsd,
+        spacing_m=OBJECT_SPACING_M,
+        once=pairs_of_a_date(len(series.baseline)),
+    )
+
+
+def _area_nulls(series: Series, model: SeriesModel, calm: BoolArray) -> Nulls:
+    """Return what chance gives of areas, on all ground that was seen.
+
+    Not on each kind of searched ground: one or two fields and yards make up a kind, and what the season does to one of
+    them is not known from its own past. The ground around shows what it does to fields.
+    """
+    return Nulls(
+        maps=tuple(null.areas for null in model.nulls),
+        strata=model.seen.astype(np.uint8),
+        calm=calm,
+        gsd=series.gsd,
+        spacing_m=AREA_SPACING_M,
+        once=pairs_of_a_date(len(series.baseline)),
+        folds=tuple(null.fold for null in model.nulls),
+    )
+
+
+def _areas_hold(nulls: Nulls, searched: BoolArray, rate: float) -> bool:
+    """Return whether the rate of areas is true on dates that it was not learned from."""
+    rates = {max(rate, least) for least in AREAS_JUDGED_PER_KM2}
+    return all(holds_on_other_dates(nulls, searched, per_km2=one) for one in rates)
+
+
 def detect_series(
     series: Series,
     strata: NDArray[np.uint8],
@@ -115,28 +153,36 @@ def detect_series(
     Returns
     -------
     Change
-        `calibrated` False where the held-out pairs contradict the learned rate, at 1 per km2 or the asked one if
-        that is higher.
+        `calibrated` False where the held-out pairs contradict the learned rate of objects, at 1 per km2 or the asked
+        one if that is higher. Areas are judged by themselves: where their rate does not hold on each group of dates,
+        they have no p-values, and the objects keep theirs.
     """
     model = model or fit_series(series)
     maps = series_statistics(series.before, series.after, series.valid, model)
     narrow, wide = model.options.psf_px * model.options.ground_over_psf, model.options.area_extent_m / series.gsd
-    plan: tuple[tuple[Scale, FloatArray, list[FloatArray], float, float, float], ...] = (
-        ("object", maps.objects, [n.objects for n in model.nulls], OBJECT_SPACING_M, OBJECT_SHARE, narrow),
-        ("area", maps.areas, [n.areas for n in model.nulls], AREA_SPACING_M, 1 - OBJECT_SHARE, wide),
+    calm, searched = _calm(series, strata, model), strata > 0
+    object_nulls, area_nulls = _object_nulls(series, strata, model, calm), _area_nulls(series, model, calm)
+
+    rate = OBJECT_SHARE * false_alarms_per_km2
+    threshold, p_value = calibrated_map(maps.objects, object_nulls, per_km2=rate)
+    direction = signed_direction(pair, pair_model, outer=narrow, options=model.options)
+    objects = ScaleChange(
+        scale="object",
+        statistic=maps.objects,
+        p_value=p_value,
+        direction=_by_state(direction, series, model, pair=pair, pair_model=pair_model, outer=narrow),
+        threshold=threshold,
     )
-    scales, sound = [], True
-    kinds, calm, once = _kinds(series, strata), _calm(series, strata, model), pairs_of_a_date(len(series.baseline))
-    for scale, statistic, maps_before, spacing, share, outer in plan:
-        nulls = Nulls(maps=tuple(maps_before), strata=kinds, calm=calm, gsd=series.gsd, spacing_m=spacing, once=once)
-        rate = share * false_alarms_per_km2
-        judged = share * max(false_alarms_per_km2, JUDGED_PER_KM2)
-        sound &= scale == "area" or is_calibrated(nulls, per_km2=judged)
-        threshold, p_value = calibrated_map(statistic, nulls, per_km2=rate)
-        direction = signed_direction(pair, pair_model, outer=outer, options=model.options)
-        if scale == "object":
-            direction = _by_state(direction, series, model, pair=pair, pair_model=pair_model, outer=outer)
-        scales.append(
-            ScaleChange(scale=scale, statistic=statistic, p_value=p_value, direction=direction, threshold=threshold)
-        )
-    return Change(objects=scales[0], areas=scales[1], valid=model.seen, method=METHOD, calibrated=sound)
+    sound = is_calibrated(object_nulls, per_km2=OBJECT_SHARE * max(false_alarms_per_km2, JUDGED_PER_KM2))
+
+    rate = (1 - OBJECT_SHARE) * false_alarms_per_km2
+    threshold, p_value = calibrated_map(maps.areas, area_nulls, per_km2=rate)
+    told = searched if _areas_hold(area_nulls, searched, rate) else np.zeros_like(searched)
+    areas = ScaleChange(
+        scale="area",
+        statistic=maps.areas,
+        p_value=np.where(told, p_value, np.float32(np.nan)),
+        direction=signed_direction(pair, pair_model, outer=wide, options=model.options),
+        threshold=np.where(searched, threshold, np.float32(np.nan)),
+    )
+    return Change(objects=objects, areas=areas, valid=model.seen, method=METHOD, calibrated=sound)

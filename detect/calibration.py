@@ -142,6 +142,13 @@ class Nulls:
     """Side of the square in which only the strongest counts."""
     once: int = 1
     """Pairs in which one date takes part: what is odd on one date passes a threshold in so many of them together."""
+    folds: tuple[int, ...] = ()
+    """Of each map, the group of dates that it is of: maps of two groups share no date. Empty: not told."""
+
+    def of_fold(self, fold: int, *, inside: bool) -> Nulls:
+        """Return the maps of one group of dates, or of all others."""
+        kept = [k for k, mine in enumerate(self.folds) if (mine == fold) == inside]
+        return replace(self, maps=tuple(self.maps[k] for k in kept), folds=tuple(self.folds[k] for k in kept))
 
     def peaks(self, kind: int | None = None) -> tuple[NDArray[np.float64], float]:
         """Return the maxima on one kind of calm ground (None: on all), and the km2 times pairs that they stand for."""
@@ -238,22 +245,79 @@ def is_calibrated(nulls: Nulls, *, per_km2: float) -> bool:
     every rate within the factor.
     """
     middle = len(nulls.maps) // 2
-    halves = replace(nulls, maps=nulls.maps[:middle]), replace(nulls, maps=nulls.maps[middle:])
+    halves = (
+        replace(nulls, maps=nulls.maps[:middle], folds=nulls.folds[:middle]),
+        replace(nulls, maps=nulls.maps[middle:], folds=nulls.folds[middle:]),
+    )
     if not middle:
         return False
-    count, expected = 0, 0.0
     try:
-        for learned, tested in (halves, halves[::-1]):
-            for kind, tail in learned.tails().items():
-                peaks, km2 = tested.peaks(kind)
-                count += int((peaks >= tail.threshold(per_km2)).sum())
-                expected += per_km2 * km2
+        told = [_passed(one.tails(), other, per_km2=per_km2) for one, other in (halves, halves[::-1])]
     except TooLittleGroundError:
         return False
-    count, expected = count // nulls.once, expected / nulls.once
-    too_many = count > 0 and float(pdtrc(count - 1, WITHIN * expected)) < CONTRADICTED
-    too_few = float(pdtr(count, expected / WITHIN)) < CONTRADICTED
-    return not (too_many or too_few)
+    return not (_too_many(told, CONTRADICTED) or _too_few(told, CONTRADICTED))
+
+
+def holds_on_other_dates(nulls: Nulls, searched: BoolArray, *, per_km2: float) -> bool:
+    """Return whether thresholds give the asked rate within WITHIN on each group of dates that they do not know.
+
+    What comes with a date (the season, haze, rain on soil) comes to all of its pairs: a threshold that holds on the sum
+    of all pairs may still be passed tenfold on one date and never on another. So none of the groups may have too many,
+    and all together neither too many nor too few; nor may what is searched have too many, where it is but a part of the
+    ground. Chance is allowed for as in `is_calibrated`.
+
+    Parameters
+    ----------
+    nulls
+        With `folds`, of two groups or more.
+    searched
+        (row, col) the part of the ground that is asked about.
+    per_km2
+        Rate that is asked of the threshold.
+    """
+    groups = sorted(set(nulls.folds))
+    if len(groups) < 2:
+        return False
+    try:
+        tails = [nulls.of_fold(one, inside=False).tails() for one in groups]
+    except TooLittleGroundError:
+        return False
+    apart = [nulls.of_fold(one, inside=True) for one in groups]
+    part = [replace(one, calm=one.calm & searched) for one in apart]
+    whole, asked = (
+        [_passed(known, one, per_km2=per_km2) for known, one in zip(tails, tested, strict=True)]
+        for tested in (apart, part)
+    )
+    # Each group is one look more at chance.
+    broken = any(_too_many([one], CONTRADICTED / len(groups)) for one in (*whole, *asked))
+    many = _too_many(asked, CONTRADICTED) or _too_many(whole, CONTRADICTED)
+    return not (broken or many or _too_few(whole, CONTRADICTED))
+
+
+Passed = tuple[float, float]
+"""Maxima beyond a threshold, and how many were asked for, over the pairs that share a date."""
+
+
+def _passed(tails: dict[int, NullTail], tested: Nulls, *, per_km2: float) -> Passed:
+    """Return how many maxima of some maps pass the thresholds that others gave, and how many were asked for."""
+    count, expected = 0, 0.0
+    for kind, tail in tails.items():
+        peaks, km2 = tested.peaks(kind)
+        count += int((peaks >= tail.threshold(per_km2)).sum())
+        expected += per_km2 * km2
+    return count / tested.once, expected / tested.once
+
+
+def _too_many(told: Sequence[Passed], limit: float) -> bool:
+    """Return whether chance gives so many with less than `limit`, even if WITHIN times the asked were the truth."""
+    count, expected = (sum(part) for part in zip(*told, strict=True))
+    return int(count) > 0 and float(pdtrc(int(count) - 1, WITHIN * expected)) < limit
+
+
+def _too_few(told: Sequence[Passed], limit: float) -> bool:
+    """Return whether chance gives so few with less than `limit`, even if the asked over WITHIN were the truth."""
+    count, expected = (sum(part) for part in zip(*told, strict=True))
+    return float(pdtr(int(count), expected / WITHIN)) < limit
 
 
 def with_chances(objects: Sequence[ChangedObject], searched_km2: float) -> tuple[ChangedObject, ...]:

@@ -45,7 +45,7 @@ def pairs_of_a_date(dates: int) -> int:
 def null_statistics(stack: Stack, area_root: FloatArray, ground: Cover, frame: Frame) -> list[Statistics]:
     """Return the maps of held-out pairs of baseline dates."""
     found = []
-    for fold in _folds(len(stack.responses)):
+    for number, fold in enumerate(_folds(len(stack.responses))):
         rest = [k for k in range(len(stack.responses)) if k not in fold]
         usual = usual_of(stack.responses[rest], stack.valid[rest], ground)
         for a, b in combinations(fold, 2):
@@ -54,7 +54,7 @@ def null_statistics(stack: Stack, area_root: FloatArray, ground: Cover, frame: F
                 found_there = departures_of(stack.responses[a], stack.responses[b], usual, both)
                 objects = object_map(found_there, both.seen)
                 areas = area_map(stack.details[a], stack.details[b], area_root, both)
-                found.append(Statistics(objects=objects, areas=areas))
+                found.append(Statistics(objects=objects, areas=areas, fold=number))
     return found
 
 

@@ -22,6 +22,8 @@ BODY_FLOOR = 2.5
 """Standard deviations of the usual difference under which no pixel belongs to an object."""
 RING_M = (150.0, 310.0)
 """Inner and outer side of the square ring that an object's contrast is held against."""
+EDGE_M = 30.0
+"""Ground beside an area that is neither within nor without: its blurred edge."""
 AREA_SHARE = 0.7
 """Share of the threshold down to which a pixel may belong to a changed area."""
 EDGE_SHARE = 0.5
@@ -39,6 +41,8 @@ class _Contrast:
 
     bands: FloatArray
     """(band, row, col) reflectance."""
+    difference: FloatArray
+    """(band, row, col) the same without taking the surroundings off."""
     amplitude: FloatArray
     """(row, col) >= 0, in standard deviations of the usual difference."""
 
@@ -79,7 +83,7 @@ def _contrast(pair: Pair, model: PairModel) -> _Contrast:
     covariance = (model.forward.light_covariance + model.backward.light_covariance) / 2
     root = np.linalg.inv(np.linalg.cholesky(covariance)).astype(np.float32)
     white = np.tensordot(root, local, axes=1)
-    return _Contrast(bands=local, amplitude=np.sqrt((white**2).mean(0)))
+    return _Contrast(bands=local, difference=difference, amplitude=np.sqrt((white**2).mean(0)))
 
 
 def _continued(threshold: FloatArray) -> FloatArray:
@@ -108,6 +112,25 @@ def _body(layer: _Layer, free: BoolArray, peak: tuple[int, int]) -> Pixels:
     return rows + top, cols + left
 
 
+def _area_contrast(layer: _Layer, pixels: Pixels) -> float:
+    """Return how much an area changed more than the ground beside it, in the band that shows it most; signed.
+
+    Not against a ring of fixed size, which lies within whatever is larger, and not in the mean of the bands, since
+    plants raise one while they lower others.
+    """
+    beside, gap = odd_pixels(RING_M[1], layer.gsd), odd_pixels(2 * EDGE_M, layer.gsd)
+    window = tuple(slice(max(int(at.min()) - beside, 0), int(at.max()) + beside + 1) for at in pixels)
+    own = np.zeros(layer.valid.shape, np.uint8)
+    own[pixels] = 1
+    near, blurred = (cv2.dilate(own[window], np.ones((side, side), np.uint8)) > 0 for side in (beside, gap))
+    around = near & ~blurred & layer.valid[window]
+    difference = layer.contrast.difference
+    inside = difference[(slice(None), *pixels)].mean(axis=1)
+    ground = np.median(difference[(slice(None), *window)][:, around], axis=1) if around.any() else 0.0
+    contrast = inside - ground
+    return float(contrast[int(np.argmax(np.abs(contrast)))])
+
+
 def _measured(layer: _Layer, pixels: Pixels, at: tuple[int, int]) -> ChangedObject:
     """Measure one object; `at` is its strongest pixel."""
     objects = layer.change.scale == "object"
@@ -126,7 +149,7 @@ def _measured(layer: _Layer, pixels: Pixels, at: tuple[int, int]) -> ChangedObje
         width_m=form.width_m,
         orientation_deg=form.orientation_deg,
         area_m2=len(pixels[0]) * layer.gsd**2,
-        contrast=float(values[int(np.argmax(np.abs(values)))] if objects else values.mean()),
+        contrast=float(values[int(np.argmax(np.abs(values)))]) if objects else _area_contrast(layer, pixels),
         p_value=None if np.isnan(chance) else chance,
     )
 
@@ -225,7 +248,8 @@ def _without_repeats(
 ) -> list[ChangedObject]:
     """Return both scales with each change once.
 
-    Small areas and rows of objects give way to their objects; other areas take theirs in.
+    Small areas and rows of objects give way to their objects; other areas take theirs in, unless that would hide what
+    has a p-value in what has none.
     """
     kept_objects, kept_areas = list(objects), []
     for area in areas:
@@ -233,7 +257,8 @@ def _without_repeats(
         inside = [item for item in kept_objects if _overlap(item, ground) >= MOSTLY]
         if inside and (area.length_m <= LARGEST_OBJECT_M or _is_row(area, inside, shape, gsd)):
             continue
-        kept_objects = [item for item in kept_objects if all(item is not i for i in inside)]
+        if area.p_value is not None or all(item.p_value is None for item in inside):
+            kept_objects = [item for item in kept_objects if all(item is not i for i in inside)]
         note = (f"holds {len(inside)} object-sized change{'s' * (len(inside) > 1)}",) if inside else ()
         kept_areas.append(replace(area, notes=(*area.notes, *note)))
     return kept_objects + kept_areas

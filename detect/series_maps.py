@@ -14,6 +14,9 @@ from detect.usual import Usual
 
 SAMPLES = 20_000
 """Pixels that an image's typical noise is learned from."""
+AREA_LEVEL = 0.9
+"""Share of the ground that an area map's level is read at: high enough to know how unevenly the ground drifts, and
+low enough that a tenth of it may have changed."""
 WINSOR = 4.0
 """Standard deviations beyond which a place says no more of the noise around it."""
 
@@ -24,6 +27,8 @@ class Statistics:
 
     objects: FloatArray
     areas: FloatArray
+    fold: int = 0
+    """Of held-out pairs: the group of neighbouring dates that both are of. Pairs of two groups share no date."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +155,15 @@ def object_map(found: Departures, seen: BoolArray) -> FloatArray:
     # the difference than twice what the dates say of one another, which it is where one of them is as usual.
     states = np.minimum(np.abs(found.after - found.before), 2 * found.pair)
     return np.where(seen, np.maximum(found.pair, states), np.float32(np.nan))
+
+
+def area_level(areas: FloatArray) -> float:
+    """Return the value of an area map (row, col; NaN where not seen) that AREA_LEVEL of its ground lies under.
+
+    Over tens of metres two dates differ by what the season, the haze or the rain did to all of the ground: a pair is a
+    sample of one of that, however many pixels it has. Held against its own level, it can be compared with other pairs.
+    """
+    return float(max(np.quantile(areas[~np.isnan(areas)], AREA_LEVEL), 1e-6))
 
 
 def area_map(first: FloatArray, second: FloatArray, root: FloatArray, frame: Frame) -> FloatArray:

@@ -4,8 +4,8 @@ Each date is predicted from the per-pixel median of all by a robust chronochrome
 the sensor's own order and whitened. From the baseline each place has a usual state and a usual spread. *Objects*: the
 greater of two likelihood ratios, that the two dates differ, and that one of them departs from the usual state and the
 other does not; the first sees a stand that is never empty, the second is the stronger where it usually is. *Areas*: the
-smoothed difference of the residuals against its usual size. Thresholds and p-values come from pairs of baseline dates
-that took no part in the spread they are tested with.
+smoothed difference of the residuals against its usual size and against the level of the pair's whole ground. Thresholds
+and p-values come from pairs of baseline dates that took no part in the spread they are tested with.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from detect.series_maps import (
     Frame,
     RingLevels,
     Statistics,
+    area_level,
     area_map,
     departures_of,
     detail,
@@ -101,6 +102,8 @@ class SeriesModel:
     """Of the two dates as they are: a part of the frame, or an object put into it, does not move them."""
     area_usual: FloatArray
     """(row, col) usual size of the area statistic."""
+    area_level: float
+    """Of the two dates as they are, against the usual size."""
     gsd: float
     options: PairOptions
     nulls: tuple[Statistics, ...] = field(repr=False, default=())
@@ -165,13 +168,13 @@ def fit_series(series: Series, options: PairOptions | None = None) -> SeriesMode
     left = _residuals(series)
     frame = Frame(seen=left.seen, gsd=series.gsd, options=options)
     responses = [response(r, v, options) for r, v in zip(left.images, left.valid, strict=True)]
-    details = [detail(r, v, series.gsd, options) for r, v in zip(left.images[:-2], left.valid[:-2], strict=True)]
+    details = [detail(r, v, series.gsd, options) for r, v in zip(left.images, left.valid, strict=True)]
     root = _root(_pooled(responses[:-2], left.valid[:-2], left.seen), options.noise_floor, 0.0)
     white = np.stack([turned(root, r) for r in responses])
-    stack = Stack(responses=white[:-2], details=np.stack(details), valid=series.baseline_valid)
+    stack = Stack(responses=white[:-2], details=np.stack(details[:-2]), valid=series.baseline_valid)
     own = turned(root, response(left.reference, left.seen, options))
     ground = Cover(kind=left.cover, structure=(own**2).sum(0), seen=left.seen, gsd=series.gsd)
-    area_root = _area_root(details, left, options)
+    area_root = _area_root(details[:-2], left, options)
     nulls = null_statistics(stack, area_root, ground, frame)
     area_usual = usual_areas(nulls, series.gsd)
     usual = usual_of(stack.responses, stack.valid, ground)
@@ -185,10 +188,16 @@ def fit_series(series: Series, options: PairOptions | None = None) -> SeriesMode
         usual=usual,
         levels=ring_levels(white[-2], white[-1], usual, frame),
         area_usual=area_usual,
+        area_level=area_level(area_map(details[-2], details[-1], area_root, frame) / area_usual),
         gsd=series.gsd,
         options=options,
-        nulls=tuple(replace(n, areas=n.areas / area_usual) for n in nulls),
+        nulls=tuple(replace(n, areas=_levelled(n.areas / area_usual)) for n in nulls),
     )
+
+
+def _levelled(areas: FloatArray) -> FloatArray:
+    """Return an area map (row, col) against its own level."""
+    return areas / np.float32(area_level(areas))
 
 
 def _few(where: BoolArray, dates: int) -> NDArray[np.intp]:
@@ -236,4 +245,5 @@ def series_statistics(before: FloatArray, after: FloatArray, valid: BoolArray, m
     (first, second), details = whitened(before, after, model, frame)
     departures = departures_of(first, second, model.usual, frame, model.levels)
     areas = area_map(details[0], details[1], model.area_whitening, frame) / model.area_usual
+    areas /= np.float32(model.area_level)
     return Statistics(objects=object_map(departures, frame.seen), areas=areas)
