@@ -20,8 +20,10 @@ Witness = Literal["agrees", "differs", "does not show it", "had no date to tell"
 
 RESTLESS_SHARE = 0.01
 """Share of unchanged ground that counts as restless on an ordinary date."""
-FEWEST_PIXELS = 50
-"""Fewer pixels of a zone (half a hectare) show no share of a hundredth."""
+FEWEST_PIXELS = 100
+"""Fewer pixels of a zone (a hectare) show no share of a hundredth."""
+ODD_SPREADS, ODD_RATIO = 6.0, 3.0
+"""How far over its usual share a zone's restless ground must be for a date to be called odd."""
 NEAR_PX = 3.0
 """How far two sensors may place one object apart: what stands high leans towards the radar."""
 
@@ -43,15 +45,15 @@ def count_on(tracks: Sequence[Track], date: int) -> tuple[int, int, int]:
     """
     chances = [float(track.taken[date]) * track.chance for track in tracks]
     low, high = count_range(chances)
-    likely = sum(bool(track.present[date]) for track in tracks)
+    likely = sum(bool(track.present[date]) and track.real for track in tracks)
     return min(low, likely), likely, max(high, likely)
 
 
 def restlessness(seen: Departures, scan: Scan, zone: BoolArray, strata: NDArray[np.uint8]) -> Anomaly:
     """Return how much more of a zone than usual departs from its usual state on each date.
 
-    A pixel is restless beyond the level that a hundredth of the calm ground of the zone passes over all dates. A date
-    is odd where its share lies more than four median absolute deviations over the zone's median, and over twice it.
+    A pixel is restless beyond the level that a hundredth of the zone passes on its middling date. A date is odd where
+    its share lies more than ODD_SPREADS median absolute deviations over the zone's median and is beyond ODD_RATIO.
 
     Parameters
     ----------
@@ -75,7 +77,7 @@ def restlessness(seen: Departures, scan: Scan, zone: BoolArray, strata: NDArray[
             shares[k] = float((one > level).mean()) / RESTLESS_SHARE
     middle = float(np.nanmedian(shares))
     spread = 1.4826 * float(np.nanmedian(np.abs(shares - middle)))
-    odd = np.nan_to_num(shares) > max(middle + 4 * spread, 2 * max(middle, 0.5))
+    odd = np.nan_to_num(shares) > max(middle + ODD_SPREADS * spread, ODD_RATIO)
     return Anomaly(ratio=shares, odd=np.asarray(odd))
 
 

@@ -30,8 +30,8 @@ LEAST_SHAPE, MOST_SHAPE = 0.0, 0.5
 """Limits of the Pareto shape: outside them a few maxima would decide on orders of magnitude."""
 PLACE_KM2 = 0.01
 """The ground that one p-value speaks of."""
-BELIEVED = 0.1
-"""Maxima on all ground and dates together down to which a tail is believed."""
+BELIEVED = 0.01
+"""Maxima on all dates and all ground of a kind down to which a tail is believed."""
 REACH_M = 90.0
 """How far from its strongest pixel an object may extend: half of a 120 m ship and its blur."""
 BODY_SHARE, BODY_FLOOR = 0.3, 2.5
@@ -157,7 +157,7 @@ class Place:
     p_value: float
     """Chance that 0.01 km2 of such ground shows as strong a departure on any of the dates."""
     false_places: float
-    """How many places as strong chance alone would give in the searched ground over all dates."""
+    """How many places as strong chance alone would give on all ground of its kind over all dates."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,8 +168,6 @@ class Scan:
     """Strongest first."""
     expected_false: float
     """How many of them chance alone would give."""
-    km2_dates: float
-    """Searched ground times dates that showed it."""
     tails: dict[int, ScanTail]
     """By kind of ground."""
 
@@ -216,8 +214,11 @@ def _peaks(seen: Departures, strata: NDArray[np.uint8], energies: Sequence[Float
 
 def _tails(
     seen: Departures, strata: NDArray[np.uint8], energies: Sequence[FloatArray]
-) -> dict[int, ScanTail]:
-    """Return each kind's tail, learned once more without the places that the first tails show to be no chance."""
+) -> tuple[dict[int, ScanTail], dict[int, float]]:
+    """Return each kind's tail, learned once more without the places that the first tails show to be no chance.
+
+    The second value is the ground times dates that showed it, km2, by kind.
+    """
     peaks = _peaks(seen, strata, energies)
     everything = np.ones(len(peaks.values), bool)
     first = peaks.tails(everything, upper=TAIL_TO)
@@ -229,9 +230,9 @@ def _tails(
     near = cv2.dilate(changed, np.ones((side, side), np.uint8)) > 0
     kept = ~near[peaks.rows, peaks.cols]
     try:
-        return peaks.tails(np.asarray(kept), upper=0.0)
+        return peaks.tails(np.asarray(kept), upper=0.0), peaks.ground
     except TooFewMaximaError:
-        return first
+        return first, peaks.ground
 
 
 def _body(seen: Departures, date: int, peak: tuple[int, int]) -> Pixels:
@@ -250,12 +251,6 @@ def _body(seen: Departures, date: int, peak: tuple[int, int]) -> Pixels:
     mine = parts.flat[int(np.argmax(near))]
     rows, cols = np.nonzero(parts == mine) if mine else (np.array([r]), np.array([c]))
     return rows + top, cols + left
-
-
-def _searched(seen: Departures, strata: NDArray[np.uint8], tails: dict[int, ScanTail]) -> float:
-    """Return the searched ground times dates."""
-    km2 = (seen.gsd / 1000) ** 2
-    return sum(float((valid & (strata > 0)).sum()) * km2 for valid in seen.valid) if tails else 0.0
 
 
 def scan_places(seen: Departures, strata: NDArray[np.uint8], *, false_places_per_km2: float) -> Scan:
@@ -277,7 +272,7 @@ def scan_places(seen: Departures, strata: NDArray[np.uint8], *, false_places_per
     """
     dates = len(seen.channels)
     energies = [seen.energy(k) for k in range(dates)]
-    tails = _tails(seen, strata, energies)
+    tails, ground = _tails(seen, strata, energies)
     limit = np.full(strata.shape, np.inf, np.float32)
     for kind, tail in tails.items():
         limit[strata == kind] = tail.threshold(false_places_per_km2 / dates)
@@ -289,7 +284,6 @@ def scan_places(seen: Departures, strata: NDArray[np.uint8], *, false_places_per
     peaks = local_maxima(best, strata > 0, odd_pixels(OBJECT_SPACING_M, seen.gsd)) & (best >= 1)
     rows, cols = np.nonzero(peaks)
     free, places = np.ones(strata.shape, bool), []
-    km2_dates = _searched(seen, strata, tails)
     halo = odd_pixels(2 * HALO_M, seen.gsd)
     for k in np.argsort(-best[rows, cols], kind="stable"):
         at = int(rows[k]), int(cols[k])
@@ -307,14 +301,14 @@ def scan_places(seen: Departures, strata: NDArray[np.uint8], *, false_places_per
                 statistic=value,
                 threshold=float(limit[at]),
                 p_value=float(1 - np.exp(-rate * dates * PLACE_KM2)),
-                false_places=rate * km2_dates,
+                false_places=rate * ground[kind],
             )
         )
         taken = np.zeros(strata.shape, np.uint8)
         taken[body] = 1
         free &= cv2.dilate(taken, np.ones((halo, halo), np.uint8)) == 0
-    expected = false_places_per_km2 * km2_dates / dates
-    return Scan(places=tuple(places), expected_false=expected, km2_dates=km2_dates, tails=tails)
+    expected = false_places_per_km2 * sum(ground.values()) / dates
+    return Scan(places=tuple(places), expected_false=expected, tails=tails)
 
 
 def strongest_near(seen: Departures, at: tuple[int, int]) -> tuple[Values, BoolArray]:

@@ -20,6 +20,8 @@ Sense = Literal["object", "unclear"]
 
 NOISE_PLACES = 400
 """Calm places of a kind of ground from which the noise of its dates is learned."""
+ALIKE_STRONG = 3.0
+"""Factor in the expected number of chance places within which two places count as alike strong."""
 FEWEST_SHOWN = 3
 """Dates that must show a place for it to be followed."""
 PIECE_M, AFLOAT_PIECE_M = 30.0, 60.0
@@ -58,7 +60,12 @@ class Track:
     """"unclear": the two states stand out of the ground around alike, and the rarer is taken for the object."""
     visits: tuple[Visit, ...]
     chance: float
-    """That the place is none of chance's: 1 - the false discovery rate down to its strength."""
+    """That the place is none of chance's: 1 - the local false discovery rate at its strength."""
+
+    @property
+    def real(self) -> bool:
+        """Whether the place is more likely no chance than chance."""
+        return self.chance >= EVEN
 
     @property
     def present(self) -> BoolArray:
@@ -153,12 +160,19 @@ def _track(seen: Departures, place: Place, days: Values, noise: Noise, chance: f
     return Track(place=place, taken=taken, shown=shown, sense=sense, visits=visits, chance=chance)
 
 
-def _chances(places: Sequence[Place]) -> list[float]:
-    """Return for each place, strongest first, 1 - the false discovery rate down to its strength."""
-    rates = [min(place.false_places / rank, 1.0) for rank, place in enumerate(places, 1)]
-    # As with Benjamini and Hochberg (1995), a stronger place has no higher rate than a weaker one.
-    least = np.minimum.accumulate(np.array(rates)[::-1])[::-1] if rates else np.empty(0)
-    return [float(1 - rate) for rate in least]
+def _chances(places: Sequence[Place], kinds: int) -> list[float]:
+    """Return for each place the chance that it is none of chance's.
+
+    1 - the local false discovery rate (B. Efron 2005): of the places about as strong, chance alone gives so many on each
+    kind of ground, and so many were found.
+    """
+    strengths = np.array([place.false_places for place in places])
+    out = []
+    for own in strengths:
+        alike = int(((strengths >= own / ALIKE_STRONG) & (strengths <= own * ALIKE_STRONG)).sum())
+        expected = own * (ALIKE_STRONG - 1 / ALIKE_STRONG) * kinds
+        out.append(float(1 - min(expected / alike, 1.0)))
+    return out
 
 
 def _stays(track: Track) -> tuple[tuple[int, int], ...]:
@@ -237,7 +251,7 @@ def follow_places(
     ordered = sorted(scan.places, key=lambda place: place.false_places)
     found = [
         _track(seen, place, days, noise[place.kind], chance)
-        for place, chance in zip(ordered, _chances(ordered), strict=True)
+        for place, chance in zip(ordered, _chances(ordered, len(scan.tails)), strict=True)
         if place.kind in noise
     ]
     tracks = tuple(track for track in found if track is not None)

@@ -258,6 +258,7 @@ def run_series(
     return SeriesResult(
         recipe=recipe,
         ground=ground,
+        margin=MARGIN_PX,
         series=series,
         rows=rows,
         changes=make_changes(series, recipe),

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from detect.activity import Anomaly, Testimony
+from detect.chain import SURE
 from detect.scan import Scan
 from detect.tracks import Track
 from revisit.ground import Ground
@@ -121,6 +122,11 @@ class ChangeRecord:
     heard: Mapping[int, Testimony]
     """What other sensors say, by their place in the result."""
 
+    @property
+    def sure(self) -> bool:
+        """Whether it is no chance, and lies between its two dates, as far as can be told."""
+        return self.confidence >= SURE and self.object.track.real
+
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesResult:
@@ -128,6 +134,8 @@ class SeriesResult:
 
     recipe: SeriesRecipe
     ground: Ground
+    margin: int
+    """Pixels of padding on each side of the frame in which places are given."""
     series: tuple[TrackSeries, ...]
     rows: tuple[ZoneDate, ...]
     changes: tuple[ChangeRecord, ...]

@@ -6,20 +6,14 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 
-from revisit.series_result import ChangeRecord, Gap, SeriesResult, TrackSeries, ZoneDate
+from revisit.series_result import ChangeRecord, Followed, Gap, SeriesResult, TrackSeries, ZoneDate
 from revisit.wording import plural
 
 SENSORS = {"s2": "Sentinel-2", "s1": "Sentinel-1 (radar)"}
+LEAST_M = 10.0
+"""A pixel."""
 MOST_LINES = 6
 """Changes of a zone that are told one by one; the rest is in the table."""
-DOUBTFUL = 0.9
-"""Confidence under which a change is told apart."""
-SAYS = {
-    "agrees": "agrees",
-    "differs": "differs",
-    "does not show it": "does not show it",
-    "had no date to tell": "had no date to tell",
-}
 MEANING = (
     "Counted are objects that came or went within the series. What stood there on every date cannot be told from the"
     " ground, and is not counted; nor is what came and went between two dates."
@@ -53,6 +47,13 @@ def surety(value: float) -> str:
     return "> 0.99" if value > 0.99 else f"{value:.2f}"  # noqa: PLR2004 - digits
 
 
+def size(item: Followed) -> str:
+    """Return the size of an object in words: nothing is measured below a pixel."""
+    if item.length_m < LEAST_M:
+        return f"under {LEAST_M:.0f} m"
+    return f"about {item.length_m:.0f} x {max(item.width_m, LEAST_M):.0f} m"
+
+
 def used_of(one: TrackSeries) -> str:
     """Return which dates of a track were used, and what kept the others out."""
     within = [look for look in one.stack.looks if look.within]
@@ -73,15 +74,18 @@ def honest_line(result: SeriesResult) -> str:
     """Return how much was found and how much of it chance alone would give."""
     places = sum(len(one.objects) for one in result.series)
     expected = sum(one.scan.expected_false for one in result.series if one.scan)
-    sure = sum(change.confidence >= DOUBTFUL for change in result.changes)
+    sure = [change for change in result.changes if change.sure]
     if not places:
         return (
             f"Nothing was seen to come or go on the dates that show the ground; chance alone would give"
             f" about {expected:.1f} such places. Gaps are listed: nothing is known of them."
         )
+    real = len({change.object.id for change in sure})
+    doubtful = len(result.changes) - len(sure)
     return (
-        f"{plural(len(result.changes), 'change')} at {plural(places, 'place')}, {sure} of them dated with a confidence of"
-        f" {DOUBTFUL:g} or more; chance alone would give about {expected:.1f} such places"
+        f"{plural(len(sure), 'change')} dated at {plural(real, 'place')}"
+        + (f", {doubtful} more doubtful" if doubtful else "")
+        + f"; {plural(places, 'place')} in all, of which chance alone would give about {expected:.1f}"
         f" ({result.recipe.false_places_per_km2:g} per km2 asked)"
     )
 
@@ -96,7 +100,7 @@ def _what(changes: Sequence[ChangeRecord]) -> str:
     verb = "came" if changes[0].kind == "arrival" else "left"
     if len(changes) == 1:
         item = changes[0].object
-        return f"1 object of {item.length_m:.0f} x {item.width_m:.0f} m ({item.id}) {verb}"
+        return f"1 object of {size(item)} ({item.id}) {verb}"
     ids = ", ".join(change.object.id for change in changes)
     return f"{len(changes)} objects, {len(large)} of them large ({ids}), {verb}"
 
@@ -125,16 +129,20 @@ def _radar(changes: Sequence[ChangeRecord], result: SeriesResult) -> str:
 
 
 def change_lines(changes: Sequence[ChangeRecord], result: SeriesResult) -> Iterator[str]:
-    """Yield a line for each time and direction of change."""
-    for key, group in groupby(sorted(changes, key=_group_key), _group_key):
+    """Yield a line for each time and direction of change that is sure, and one for the others."""
+    sure = [change for change in changes if change.sure]
+    for key, group in groupby(sorted(sure, key=_group_key), _group_key):
         some = list(group)
         confidence = min(change.confidence for change in some)
         p_value = max(change.object.track.place.p_value for change in some)
-        weak = " - DOUBTFUL:" if confidence < DOUBTFUL else ""
         yield (
-            f"{span(key[0], key[1])}:{weak} {_what(some)} (confidence {surety(confidence)}, p {chance(p_value)})"
+            f"{span(key[0], key[1])}: {_what(some)} (confidence {surety(confidence)}, p {chance(p_value)})"
             f"{_radar(some, result)}"
         )
+    doubtful = [change for change in changes if not change.sure]
+    if doubtful:
+        ids = ", ".join(dict.fromkeys(change.object.id for change in doubtful))
+        yield f"doubtful, by strength or date, and may be chance: {plural(len(doubtful), 'change')} ({ids})"
 
 
 def _count_text(row: ZoneDate) -> str:
