@@ -84,7 +84,7 @@ def _still(error: float, gsd: float) -> Alignment:
     return Alignment(shift_px=(0.0, 0.0), standard_error_px=(error, error), scatter_px=(0.0, 0.0), score=0.0, gsd=gsd)
 
 
-def _shifts(rasters: Sequence[Raster]) -> list[Alignment]:
+def shifts_of(rasters: Sequence[Raster]) -> list[Alignment]:
     """Return where each date lies against the first, by what never moves; left where they are without any such."""
     gsd = rasters[0].grid.gsd
     power = np.stack([np.nan_to_num(np.asarray(raster.data)) for raster in rasters])
@@ -104,7 +104,7 @@ def _shifts(rasters: Sequence[Raster]) -> list[Alignment]:
     return [replace(one, shift_px=(one.shift_px[0] - first[0], one.shift_px[1] - first[1])) for one in found]
 
 
-def _moved(raster: Raster, alignment: Alignment) -> Raster:
+def moved_onto(raster: Raster, alignment: Alignment) -> Raster:
     """Return a date on the first one's frame; power stays positive."""
     if np.hypot(*alignment.shift_px) < LEAST_SHIFT_PX:
         return raster
@@ -147,8 +147,8 @@ def gather_radar(
         choice = choose_baseline(baseline_order(scenes, before=before, after=after), most=most, judge=dates.judge)
         rejected, complete = (*found.warnings, *choice.rejected), found.complete
     rasters = [pair.before, pair.after, *dates.rasters]
-    alignments = _shifts(rasters)
-    moved = [_moved(raster, alignment) for raster, alignment in zip(rasters, alignments, strict=True)]
+    alignments = shifts_of(rasters)
+    moved = [moved_onto(raster, alignment) for raster, alignment in zip(rasters, alignments, strict=True)]
     order = sorted(range(len(dates.records)), key=lambda k: dates.records[k].scene.acquired)
     shape = pair.before.data.shape
     kept = [moved[2 + k] for k in order]

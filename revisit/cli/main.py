@@ -22,6 +22,7 @@ from revisit.cli.import_ import import_scenes
 from revisit.cli.replay import replay
 from revisit.cli.rfi import rfi
 from revisit.cli.scenes import scenes
+from revisit.cli.series import series
 from revisit.cli.sites import sites
 from revisit.cli.terminal import Session, fail
 from revisit.cli.verify import verify
@@ -44,6 +45,7 @@ app.add_typer(area_app, name="area")
 app.command("import")(import_scenes)
 app.command("scenes")(scenes)
 app.command("compare")(compare)
+app.command("series")(series)
 app.command("detectability")(detectability)
 app.command("rfi")(rfi)
 app.command("check")(check)
