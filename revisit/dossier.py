@@ -6,11 +6,12 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from detect import surface
-from revisit import chance, comparing, evidence, gathering, lookplan, verdict
+from revisit import chance, comparing, evidence, gathering, lookplan, verdict, weighing
 from revisit.check import Dossier
 from revisit.dossier_report import render_dossier
 from revisit.errors import UsageError
@@ -38,9 +39,11 @@ def parameters() -> dict[str, Any]:
         "days_before": lookplan.BACK_DAYS,
         "days_after": lookplan.ON_DAYS,
         "least_pd": verdict.LEAST_PD,
-        "sure_pd": verdict.SURE_PD,
-        "least_likelihood_ratio": verdict.LEAST_RATIO,
-        "most_p_per_place": verdict.MOST_P,
+        "sure_pd": weighing.SURE_PD,
+        "least_likelihood_ratio": weighing.LEAST_RATIO,
+        "most_p_per_place": weighing.MOST_P,
+        "same_spot_m": weighing.NEAR_M,
+        "edge_hours": verdict.EDGE / timedelta(hours=1),
         "surface_share": verdict.SURFACE_SHARE,
         "no_surface_share": verdict.NO_SURFACE_SHARE,
         "surface_usual_share": surface.USUAL_SHARE,
@@ -71,7 +74,9 @@ def check_record(dossier: Dossier) -> dict[str, Any]:
         "command": f"revisit check {dossier.claims.name} --source {dossier.spec}",
         "claims": dossier.claims.name,
         "source": dossier.spec,
-        "areas": [{"slug": one.area.slug, "where": one.area.where} for one in dossier.areas],
+        "areas": [
+            {"slug": one.area.slug, "where": one.area.where, "radar": one.radar or "looked at"} for one in dossier.areas
+        ],
         "complete": dossier.complete,
         "failure": dossier.failure,
         "undecided": list(dossier.undecided),

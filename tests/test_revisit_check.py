@@ -14,8 +14,8 @@ import pytest
 from pyproj import Transformer
 
 from aoi import AOI, Grid
-from benchmarks.claims import RIGHT, Outcome, World, check_world, outcomes
-from imagery.errors import SourceError
+from benchmarks.claims import RIGHT, World, check_world, outcomes
+from imagery.errors import NoSceneError, SourceError
 from imagery.raster import Raster
 from imagery.scene import Period, Scene
 from imagery.sources.base import Found, Survey
@@ -151,14 +151,23 @@ def test_foreign_folders_stay_as_they_are(beirut: Path, tmp_path: Path, capsys: 
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
-@pytest.mark.parametrize("world", ["true", "false", "too small"])
-def test_worlds_with_a_known_truth(world: World) -> None:
-    found = list(outcomes(world, 0))
-    assert [outcome.claim for outcome in found] == list(RIGHT[world])
-    assert not any(outcome.wrong for outcome in found)
-    # An unchanged apron is the hardest: one chance flag leaves it open.
-    open_to_chance = {Outcome(world="true", claim="same", verdict="inconclusive")}
-    assert {o for o in found if o.verdict != RIGHT[world][o.claim]} <= open_to_chance
+def test_a_world_in_which_the_statements_are_false() -> None:
+    found = list(outcomes("false", 0))
+    assert {outcome.claim: outcome.verdict for outcome in found} == RIGHT["false"]
+
+
+def test_radar_sees_under_cloud_what_came(tmp_path: Path) -> None:
+    dossier = check_world(tmp_path, "clouded, radar, true", 0)
+    told = {verdict.id: verdict for verdict in dossier.verdicts}
+    assert told["came"].verdict == "supported"
+    assert "(radar, held against 2024-12-07)" in told["came"].reasons[0]
+    assert "0 of 1 optical, 1 of 1 radar" in told["came"].reasons[-1]
+    assert told["state"].verdict == "not observable"
+    assert all(verdict.verdict != "contradicted" for verdict in told.values())
+    runs = sorted(path.name for path in (tmp_path / "check" / "runs").iterdir())
+    assert runs == ["world_s1-14_2024-12-07_2024-12-13", "world_s1-14_2024-12-07_2024-12-19"]
+    manifest = json.loads((tmp_path / "check" / "runs" / runs[0] / "run.json").read_text())
+    assert (manifest["sensor"], manifest["calibrated"]) == ("s1", True)
 
 
 @pytest.mark.parametrize("world", ["clouded", "no acquisition"])
@@ -170,13 +179,18 @@ def test_worlds_without_a_look(world: World, tmp_path: Path) -> None:
 
 @dataclass(kw_only=True)
 class Failing:
-    """A folder of scenes whose server goes down at one scene."""
+    """A folder of scenes whose server goes down at one scene, or when radar is asked for."""
 
     folder: Path
-    down_at: str
+    down_at: str = ""
+    radar: str = ""
     name: str = "folder"
 
     def search(self, aoi: AOI, periods: Sequence[Period], *, sensor: str) -> Found:
+        if sensor == "s1" and self.radar == "down":
+            raise SourceError("the radar server is down")
+        if sensor == "s1" and self.radar == "none":
+            raise NoSceneError("folder has no radar images; take another source")
         return FolderSource(self.folder).search(aoi, periods, sensor=sensor)
 
     def survey(self, scene: Scene, grid: Grid) -> Survey | None:
@@ -211,6 +225,34 @@ def test_what_was_decided_before_a_source_failed_is_kept(tmp_path: Path) -> None
     assert "the server is down" in record["failure"]
     assert [one["id"] for one in json.loads((tmp_path / "out" / "verdicts.json").read_text())] == ["C1"]
     assert "The check did not end." in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(("radar", "complete", "told"), [("down", False, "failed"), ("none", True, "no radar")])
+def test_radar_that_fails_is_partial_and_radar_that_is_not_there_is_said_once(
+    radar: str, complete: bool, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_scenes(tmp_path / "s", Pass(day="2024-12-07"), Pass(day="2024-12-12"))
+    zone = feature("zone", "apron", (20.4, 20.4, 139.6, 139.6), kind="apron", source="survey", accuracy_m=5)
+    write_area(tmp_path / "a.geojson", zone)
+    claims = (("C1", "It was paved.", "apron", "surface", ""), ("C2", "It is being loaded.", "apron", "state", ""))
+    (tmp_path / "c.toml").write_text(claims_text("a.geojson", "2024-12-08", "2024-12-13", claims))
+    dossier = check_claims(
+        load_claims(str(tmp_path / "c.toml")),
+        spec="folder:s",
+        folder=tmp_path / "out",
+        source_of=lambda place: RecordingSource(source=Failing(folder=tmp_path / "s", radar=radar), folder=place),
+        tell=lambda _: None,
+    )
+    assert (dossier.complete, dossier.failure, dossier.undecided) == (complete, None, ())
+    assert "the source answered in part" in " ".join(dossier.verdicts[0].reasons) or complete
+    # What was not answered is kept, so that even a check in part can be repeated.
+    pack = tmp_path / "out" / "evidence.zip"
+    assert write_dossier(dossier, tmp_path / "out") is not None
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.count("Optical imagery alone at a.geojson.") == 1
+    assert told in page
+    assert call(["replay", str(pack)]) == 0
+    assert capsys.readouterr().out.startswith("The same again")
 
 
 def test_windows_in_the_future_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
