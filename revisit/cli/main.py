@@ -26,6 +26,7 @@ from revisit.cli.sites import sites
 from revisit.cli.terminal import Session, fail
 from revisit.cli.verify import verify
 from revisit.cli.view import view
+from revisit.cli.watch import watch_app
 from revisit.errors import DONE, INTERRUPTED, WRONG_INPUT, exit_code
 
 BROKEN_PIPE = 141
@@ -49,6 +50,7 @@ app.command("rfi")(rfi)
 app.command("check")(check)
 app.command("verify")(verify)
 app.command("replay")(replay)
+app.add_typer(watch_app, name="watch")
 app.command("demo")(demo)
 app.add_typer(cache_app, name="cache")
 app.command("doctor")(doctor)
