@@ -80,7 +80,7 @@ def _attempt(parcel: Parcel, transport: Transport, clock: Clock) -> _Refusal | N
             body = bytearray()
             if not 200 <= incoming.status < 300:
                 with suppress(FailedError):
-                    for piece in incoming.pieces(WORDS_BYTES, give_up=lambda: len(body) > WORDS_BYTES):
+                    for piece in incoming.pieces(WORDS_BYTES, give_up=lambda: False):
                         body += piece
             said = _said(incoming.status, bytes(body[:WORDS_BYTES]), parcel.url)
             return _judged(incoming.status, incoming.headers, said, clock)
