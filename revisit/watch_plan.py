@@ -23,8 +23,8 @@ WHOLE = 0.99
 """A reference of which less is valid leaves ground out; an earlier one that has it is then compared as well."""
 SAME_PLACE_PX = 1.5
 """A footprint that lies within so much of reported ones is taken for theirs ..."""
-SAME_SHARE = 0.5
-"""... where that holds for so much of it."""
+SAME_SHARE = 0.75
+"""... where that holds for so much of it. Two alike side by side, of which one was reported, have 0.7 together."""
 CYCLE = {"s2": timedelta(days=10), "s1": timedelta(days=12)}
 """After which one satellite comes back to the same orbit."""
 SILENT = timedelta(days=36)
@@ -163,7 +163,7 @@ def plan_looks(
 def reported_as(outline: BaseGeometry, sign: str, reported: Sequence[Reported], *, crs: str, gsd: float) -> str | None:
     """Return the id of the change that a flag is a second sight of, or None where it is new.
 
-    It is one where at least half of its footprint lies within 1.5 pixels of footprints reported with the same sign: a
+    It is one where three quarters of its footprint lie within 1.5 pixels of footprints reported with the same sign: a
     ship that leaves beside one that has left touches its footprint, but is not inside it.
 
     Parameters
