@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -149,13 +149,17 @@ def _failed(area: WatchedArea, error: Exception) -> AreaLook:
 
 def _look(area: WatchedArea, state: WatchState, access: Access, *, runs: Path, webhook: bool, tell: Tell) -> AreaLook:
     """Look at one area; what keeps from looking at it keeps from nothing else."""
-    try:
-        with open_source(area.wish.source, access) as opened:
+    with ExitStack() as stack:
+        try:
+            opened = stack.enter_context(open_source(area.wish.source, access))
+        except UsageError as error:
+            return _failed(area, error)
+        try:
             now = datetime.now(UTC)
             look = look_at(area, opened.source, state, runs=runs, now=now, webhook=webhook, tell=tell)
-            return replace(look, warnings=(*look.warnings, *opened.notes()))
-    except (ImageryError, DetectError, AOIError) as error:
-        return _failed(area, error)
+        except (ImageryError, DetectError, AOIError) as error:
+            return _failed(area, error)
+        return replace(look, warnings=(*look.warnings, *opened.notes()))
 
 
 def run_watch(
