@@ -8,12 +8,14 @@ signal. What a command prints goes to the file `out`.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -65,7 +67,7 @@ def work(told: dict[str, Any]) -> int:
     with Path(told["out"]).open("a") as out:
         os.dup2(out.fileno(), 1)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    sys.stdout = open(1, "w", closefd=False)  # noqa: PTH123, SIM115 - the descriptor, not a path
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - it stays open until the end
     if isinstance(told["kill"], list):
         arm(*told["kill"])
     code = call(told["arguments"])
@@ -97,8 +99,8 @@ def main() -> None:
     for line in sys.stdin:
         told = json.loads(line)
         if told.get("warm"):
-            call(told["arguments"])
-            answer = 0
+            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+                answer = call(told["arguments"])
         else:
             answer = forked(told)
         sys.__stdout__.write(f"{answer}\n")  # type: ignore[union-attr]

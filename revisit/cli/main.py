@@ -23,6 +23,7 @@ from revisit.cli.replay import replay
 from revisit.cli.rfi import rfi
 from revisit.cli.scenes import scenes
 from revisit.cli.sites import sites
+from revisit.cli.survey import survey
 from revisit.cli.terminal import Session, fail
 from revisit.cli.verify import verify
 from revisit.cli.view import view
@@ -51,6 +52,7 @@ app.command("check")(check)
 app.command("verify")(verify)
 app.command("replay")(replay)
 app.add_typer(watch_app, name="watch")
+app.command("survey")(survey)
 app.command("demo")(demo)
 app.add_typer(cache_app, name="cache")
 app.command("doctor")(doctor)
