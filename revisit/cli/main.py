@@ -24,9 +24,11 @@ from revisit.cli.rfi import rfi
 from revisit.cli.scenes import scenes
 from revisit.cli.series import series
 from revisit.cli.sites import sites
+from revisit.cli.survey import survey
 from revisit.cli.terminal import Session, fail
 from revisit.cli.verify import verify
 from revisit.cli.view import view
+from revisit.cli.watch import watch_app
 from revisit.errors import DONE, INTERRUPTED, WRONG_INPUT, exit_code
 
 BROKEN_PIPE = 141
@@ -51,6 +53,8 @@ app.command("rfi")(rfi)
 app.command("check")(check)
 app.command("verify")(verify)
 app.command("replay")(replay)
+app.add_typer(watch_app, name="watch")
+app.command("survey")(survey)
 app.command("demo")(demo)
 app.add_typer(cache_app, name="cache")
 app.command("doctor")(doctor)
