@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -180,7 +181,7 @@ def _ratios(table: Sequence[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
     flags = [flag for row in table for name in ("both, s2", "both, s1") for flag in row["flags"][name]]
     edges = (0, 1, 30, 1000, 30_000, float("inf"))
     for key in ("alone", "combined"):
-        for low, high in zip(edges, edges[1:], strict=False):
+        for low, high in pairwise(edges):
             here = [flag for flag in flags if flag[key] is not None and low <= flag[key] < high]
             true = sum(flag["object"] is not None for flag in here)
             yield key, f"{low:g} to {high:g}", str(len(here)), str(true), str(len(here) - true)
