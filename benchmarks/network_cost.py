@@ -4,8 +4,8 @@
 
 Runs `revisit compare` (khmeimim, 2024-11-30, 2024-12-20) against servers on this machine that stand in for the sources,
 each time with an empty cache: two optical dates alone through every source, then with up to 20 earlier dates, then the
-same once more from the cache, then with radar beside them. The stand-ins' files are laid out as the real ones; how well real pixels pack is another
-matter, so bytes are an order of magnitude.
+same once more from the cache, then with radar beside them. The stand-ins' files are laid out as the real ones; how well
+real pixels pack is another matter, so bytes are an order of magnitude.
 """
 
 from __future__ import annotations
