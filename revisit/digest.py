@@ -44,7 +44,8 @@ def _both_lines(result: Result) -> list[str]:
     chance = number(by_chance(result), 2)
     met = agreed(result)
     by = f"{plural(count, 'change')} flagged by two sensors; chance alone would give about {chance}"
-    lines = [f"{by} ({rate} per km2 asked, half of it to each)", f"{met or 'none'} of the optical flags met by radar"]
+    lines = [f"{by} ({rate} per km2 asked, half of it to each)"]
+    lines += [f"{met or 'none'} of the optical flags met by radar"] if count else []
     return [*lines, *(f"{sensor_head(part)}: {line}" for part in result.parts for line in honest_lines(part))]
 
 

@@ -111,8 +111,8 @@ def padded(inner: BoolArray) -> BoolArray:
     return whole
 
 
-def _crop_raster(raster: Raster, grid: Grid) -> Raster:
-    """Return the raster without the margin."""
+def inside(raster: Raster, grid: Grid) -> Raster:
+    """Return a raster of the padded grid on the grid itself, without the margin."""
     rows, cols = (slice(MARGIN_PX, MARGIN_PX + size) for size in grid.shape)
     return replace(
         raster,
@@ -165,7 +165,7 @@ def _dates_of(pair: Pair) -> tuple[Scene, Scene]:
 def _assemble(recipe: Recipe, ground: Ground, dates: Dates, found: Detected) -> Result:
     """Return the result of all stages."""
     pair, aligned, baseline, change = dates.pair, dates.aligned, dates.baseline, found.change
-    before, after = (_crop_raster(raster, ground.grid) for raster in (aligned.before, aligned.after))
+    before, after = (inside(raster, ground.grid) for raster in (aligned.before, aligned.after))
     scenes = (*pair.records, *(date.record for date in baseline.dates))
     simulated = any(record.scene.simulated for record in scenes)
     share, shares = _valid_share(ground, change.valid), ground.shares(change.valid)

@@ -59,7 +59,8 @@ def _seen(witness: Witness, change: str) -> str:
         return "this place was not seen on both dates, so that it says nothing of it"
     if witness.pd is None or witness.object is None:
         return "no change here; how often it would have flagged such an object was not measured"
-    return f"no change here; it would have flagged {_such(witness.object)} with probability {witness.pd:.2f}"
+    like = f"an object like {_such(witness.object)}"
+    return f"no change here; it would have flagged {like} with probability {witness.pd:.2f}"
 
 
 def _weight(witness: Witness) -> str | None:

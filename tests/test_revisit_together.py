@@ -200,7 +200,9 @@ def test_the_other_sensor_is_told_in_plain_words() -> None:
     assert words.endswith("with it (the two windows share 83 %)")
     assert witness_note(back, "appeared").startswith("optical, 7 to 17 Dec 2024: also appeared here (F1)")
     silent, _ = told(OPTICAL, sight("s1"))
-    assert "no change here; it would have flagged an Il-76 with probability 0.90; likel" in witness_note(silent, "x")
+    assert "it would have flagged an object like an Il-76 with probability 0.90; likelihood" in witness_note(
+        silent, "x"
+    )
     assert period(datetime(2023, 12, 30, tzinfo=UTC), datetime(2024, 1, 5, tzinfo=UTC)) == "30 Dec 2023 to 5 Jan 2024"
     assert [ratio_words(one) for one in (None, 0.0312, 4.0, 1234.0, 3e7)] == [
         "-",
