@@ -174,6 +174,25 @@ def statistic_shades(scale: ScaleChange) -> Image.Image:
     return picture
 
 
+def heat_shades(statistic: FloatArray, needed: tuple[float, float]) -> Shades:
+    """Return a map of change as colours where only the range of the thresholds is known; transparent where it is NaN.
+
+    Parameters
+    ----------
+    statistic
+        (row, col) >= 0.
+    needed
+        The lowest and the highest threshold of the ground: grey below the lowest, orange at it, yellow from twice the
+        highest on.
+    """
+    low, high = needed
+    warm = np.clip((statistic - low) / (2 * high - low), 0, 1)
+    level = np.where(statistic < low, 126 * statistic / low, 127 + 127 * warm)
+    index = np.where(np.isfinite(statistic), 1 + np.nan_to_num(level), 0).astype(np.uint8)
+    colours = np.frombuffer(_palette(), np.uint8).reshape(-1, 3)[index]
+    return np.dstack([colours, np.where(index > 0, 255, 0).astype(np.uint8)])
+
+
 def _palette() -> bytes:
     """Return 256 colours: one unused, 127 greys, then orange to yellow; brightness rises all the way."""
     greys = np.linspace(24, 132, 127)[:, None].repeat(3, axis=1)
