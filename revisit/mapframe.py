@@ -110,8 +110,8 @@ def metres(length: float) -> str:
 def sidecars(grid: Grid, factor: int) -> dict[str, str]:
     """Return what stands beside a picture of the grid so that other programs place it: texts by suffix.
 
-    The world file says where its pixels lie. In which CRS, no picture format says: programs of Esri read it from `.prj`,
-    GDAL and with it QGIS from `.aux.xml`, whose suffix comes after the picture's own.
+    The world file says where its pixels lie. In which CRS, a PNG cannot say: programs of Esri read it from
+    `.prj`, GDAL and with it QGIS from `.aux.xml`, whose suffix comes after the picture's own.
 
     Parameters
     ----------

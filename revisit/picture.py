@@ -110,7 +110,8 @@ def _values(raster: Raster, band: str, decibels: bool) -> FloatArray:
     """Return one band (row, col), or the ratio of two, in the unit of the stretch."""
     if "/" in band:
         upper, lower = (_values(raster, name, decibels) for name in band.split("/"))
-        return upper - lower if decibels else upper / np.maximum(lower, np.float32(_LEAST_POWER))
+        ratio = upper - lower if decibels else upper / np.maximum(lower, np.float32(_LEAST_POWER))
+        return np.asarray(ratio, np.float32)
     data = raster.data[raster.bands.index(band)]
     if decibels:
         return np.asarray(10 * np.log10(np.maximum(data, np.float32(_LEAST_POWER))), np.float32)

@@ -1,4 +1,4 @@
-"""Every picture of a run for GIS: with the strip for a person as PNG and world file, bare as a cloud-optimised GeoTIFF."""
+"""Every picture of a run for GIS: as PNG with its place and a strip for a person, and as cloud-optimised GeoTIFF."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ def _heat(run: SavedRun) -> Iterator[Look]:
         if not low or not high:
             continue
         note = (
-            f"grey below what was needed to be flagged ({low:.3g}, up to {high:.3g} on other ground), orange at it, yellow "
-            f"from {2 * high:.3g} on; only searched ground is flagged"
+            f"grey below what was needed to be flagged ({low:.3g}, up to {high:.3g} on other ground), orange at it, "
+            f"yellow from {2 * high:.3g} on; only searched ground is flagged"
         )
         colours = heat_shades(maps[f"{scale}_statistic"], (float(low), float(high)))
         yield Look(name=f"heat-{scale}s", title=f"change heat of {scale}s, {days}", note=note, colours=colours)
