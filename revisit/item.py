@@ -31,6 +31,7 @@ TYPES = {
     ".html": "text/html",
     ".pgw": "text/plain",
     ".prj": "text/plain",
+    ".xml": "application/xml",
 }
 TITLES = {
     "run.json": "Manifest: what was asked, used and found",

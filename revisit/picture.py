@@ -110,7 +110,8 @@ def _values(raster: Raster, band: str, decibels: bool) -> FloatArray:
     """Return one band (row, col), or the ratio of two, in the unit of the stretch."""
     if "/" in band:
         upper, lower = (_values(raster, name, decibels) for name in band.split("/"))
-        return upper - lower if decibels else upper / np.maximum(lower, np.float32(_LEAST_POWER))
+        ratio = upper - lower if decibels else upper / np.maximum(lower, np.float32(_LEAST_POWER))
+        return np.asarray(ratio, np.float32)
     data = raster.data[raster.bands.index(band)]
     if decibels:
         return np.asarray(10 * np.log10(np.maximum(data, np.float32(_LEAST_POWER))), np.float32)
@@ -172,6 +173,25 @@ def statistic_shades(scale: ScaleChange) -> Image.Image:
     picture.putpalette(_palette())
     picture.info["transparency"] = 0
     return picture
+
+
+def heat_shades(statistic: FloatArray, needed: tuple[float, float]) -> Shades:
+    """Return a map of change as colours where only the range of the thresholds is known; transparent where it is NaN.
+
+    Parameters
+    ----------
+    statistic
+        (row, col) >= 0.
+    needed
+        The lowest and the highest threshold of the ground: grey below the lowest, orange at it, yellow from twice the
+        highest on.
+    """
+    low, high = needed
+    warm = np.clip((statistic - low) / (2 * high - low), 0, 1)
+    level = np.where(statistic < low, 126 * statistic / low, 127 + 127 * warm)
+    index = np.where(np.isfinite(statistic), 1 + np.nan_to_num(level), 0).astype(np.uint8)
+    colours = np.frombuffer(_palette(), np.uint8).reshape(-1, 3)[index]
+    return np.dstack([colours, np.where(index > 0, 255, 0).astype(np.uint8)])
 
 
 def _palette() -> bytes:

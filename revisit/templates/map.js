@@ -259,7 +259,9 @@ const pixelMap = (host, first) => {
       drawSelected(at);
     }
     const taken = furniture(pane);
+    const kept = taken.length;
     if (state.flags && state.labels) drawLabels(pane, at, taken);
+    host.dataset.labels = taken.length - kept;
     if (state.zones && state.labels) drawZoneNames(pane, at, taken);
     if (cursor) {
       const [col, row] = cursor.map(Math.floor);

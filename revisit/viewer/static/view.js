@@ -200,6 +200,7 @@
       cols: area.cols, rows: area.rows, gsd: area.gsd, zones, watermark: area.watermark, colours: data.colours, flags: [],
       describe: describe(area), faces: [{ title: "" }, { title: "" }], on: { change: changed, select: choose },
     };
+    for (const side of ["cols", "rows"]) stage.style.setProperty(`--${side}`, area[side]);
     if (map) map.show({ ...scene, fresh: true });
     else map = pixelMap(stage, scene);
     showRun(runs.at(-1));
@@ -236,12 +237,19 @@
     const runs = runsOf(area);
     const flags = runs.reduce((sum, run) => sum + run.flags, 0);
     const button = node("button", { type: "button", "data-area": area.key, "aria-pressed": "false" }, area.name,
-      node("span", { class: "small" }, `${plural(runs.length, "run")}, ${plural(flags, "flag")}; last ${day(runs.map((run) => run.after).sort().at(-1))}`));
+      node("span", { class: "small" }, `${area.sensor}; ${plural(runs.length, "run")}, ${plural(flags, "flag")}; last `,
+        node("b", {}, day(runs.map((run) => run.after).sort().at(-1)))));
     button.addEventListener("click", () => showArea(area.key));
     return node("li", {}, button);
   };
   const load = async () => {
-    data = await (await fetch("runs.json")).json();
+    const answer = await fetch("runs.json");
+    if (!answer.ok) {
+      byId("sum").textContent = `The runs could not be read (${answer.status}): something in this folder is not as a run leaves it.`;
+      document.querySelector("main").hidden = true;
+      return;
+    }
+    data = await answer.json();
     byId("sum").textContent = `${plural(data.runs.length, "run")} of ${plural(data.areas.length, "area")}, ${plural(data.flags.length, "flag")}`;
     byId("problems").hidden = !data.problems.length;
     byId("problems").textContent = data.problems.slice(0, 5).join("\n");
