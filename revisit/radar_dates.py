@@ -33,13 +33,13 @@ STEP_PX = 0.25
 MOST_PASSES = 3
 STEP_SLACK_PX = 3
 """How far a step may go and what stands still be known as such: two pixels were met in an archive."""
-SLACK_PX = 1
+SLACK_PX = 2
 """The same once steps are taken off: a wall under speckle is not one bright line on every date."""
 LOOK_BEARINGS_DEG = {"ascending": 78.0, "descending": 282.0}
 """Direction across the flight of Sentinel-1, which looks to the right, at the latitudes of the Levant. In an area of
 some kilometres a degree more or less does not matter."""
-FEWEST_USUAL = 4
-"""Other dates from which a line's usual brightness is known."""
+FEWEST_DATES = 5
+"""From which a line's usual brightness is known."""
 WATER_KINDS = frozenset({"basin", "anchorage"})
 WINDY_DB = 3.0
 """Open water so much brighter than usual is named."""
@@ -136,17 +136,12 @@ def _steps_taken_off(stack: _Stack) -> _Stack:
     return stack if over is rough else stack.laid_over(found)
 
 
-def _on_structures(stack: _Stack, over: _Stack) -> list[Alignment | None]:
-    """Return where the dates lie, by what stands still and the mean of the dates `over` one another."""
-    return stack.against(over.mean, over.ever, fixed_structures(over.power[:, 0], over.valid, slack_px=SLACK_PX))
-
-
 def alignments_of(rasters: Sequence[Raster]) -> list[Alignment | None] | None:
     """Return where each date lies against the first, by what never moves.
 
-    A step in the series, such as that of an archive that was processed anew, hides what stands still and blurs the mean
-    that dates are held against. Where dates cannot be told, or lie apart, steps are sought with slack and taken off;
-    what stands still, and the mean, are then made of the dates where they were found to lie.
+    A step in the series, such as that of an archive that was processed anew, makes a wall look like ships that leave,
+    and blurs the mean that dates are held against. So steps are sought first, with slack, and taken off; what stands
+    still, and the mean, are then made of the dates where they were found to lie.
 
     Parameters
     ----------
@@ -164,9 +159,9 @@ def alignments_of(rasters: Sequence[Raster]) -> list[Alignment | None] | None:
         valid=np.stack([raster.valid for raster in rasters]),
         gsd=rasters[0].grid.gsd,
     )
-    found = _on_structures(stack, stack)
-    if not all(found) or _step(found) > STEP_PX:
-        found = _on_structures(stack, _steps_taken_off(stack))
+    over = _steps_taken_off(stack)
+    structures = fixed_structures(over.power[:, 0], over.valid, slack_px=SLACK_PX)
+    found = stack.against(over.mean, over.ever, structures)
     if found[0] is None:
         return None
     first = found[0].shift_px
@@ -174,6 +169,25 @@ def alignments_of(rasters: Sequence[Raster]) -> list[Alignment | None] | None:
         None if one is None else replace(one, shift_px=(one.shift_px[0] - first[0], one.shift_px[1] - first[1]))
         for one in found
     ]
+
+
+def usual_power(rasters: Sequence[Raster]) -> tuple[FloatArray | None, BoolArray]:
+    """Return the mean (polarisation, row, col) of dates over what is valid of them, and where (row, col) that is any.
+
+    Parameters
+    ----------
+    rasters
+        On one grid, of the same bands. The mean of fewer than FEWEST_DATES shows one of them rather than what is usual:
+        then there is none, and everything is known.
+    """
+    if len(rasters) < FEWEST_DATES:
+        return None, np.ones_like(rasters[0].valid)
+    total = np.zeros(np.shape(rasters[0].data), np.float64)
+    count = np.zeros(rasters[0].valid.shape, np.int32)
+    for raster in rasters:
+        total += np.where(raster.valid, np.nan_to_num(np.asarray(raster.data)), 0)
+        count += raster.valid
+    return (total / np.maximum(count, 1)).astype(np.float32), np.asarray(count > 0)
 
 
 def _stripes(raster: Raster, bearing_deg: float, usual: FloatArray | None, known: BoolArray) -> str | None:
@@ -198,22 +212,13 @@ def interference(rasters: Sequence[Raster], scenes: Sequence[Scene]) -> list[str
     Parameters
     ----------
     rasters, scenes
-        Dates of one track on one frame. What a line has on the others is not taken for a stripe; fewer than
-        FEWEST_USUAL others do not show that.
+        Dates of one track on one frame. What a line usually has is not taken for a stripe.
     """
-    shape = np.shape(rasters[0].data)
-    total, count = np.zeros(shape, np.float64), np.zeros(shape[1:], np.int32)
-    for raster in rasters:
-        total += np.where(raster.valid, np.nan_to_num(np.asarray(raster.data)), 0)
-        count += raster.valid
+    usual, known = usual_power(rasters)
     told: list[str | None] = []
     for raster, scene in zip(rasters, scenes, strict=True):
         bearing = LOOK_BEARINGS_DEG.get(scene.direction or "")
-        others = count - raster.valid
-        own = np.where(raster.valid, np.nan_to_num(np.asarray(raster.data)), 0)
-        usual = ((total - own) / np.maximum(others, 1)).astype(np.float32)
-        enough = len(rasters) > FEWEST_USUAL
-        told.append(None if bearing is None else _stripes(raster, bearing, usual if enough else None, others > 0))
+        told.append(None if bearing is None else _stripes(raster, bearing, usual, known))
     return told
 
 
