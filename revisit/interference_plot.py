@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from revisit.interference import Interference, Passed, passes
+from revisit.interference import GROUND_KM_S, Interference, Passed, passes
 from revisit.picture import png_bytes
 
-LEFT, PLOT, RIGHT, TOP, ROW, GAP = 290, 480, 330, 84, 18, 4
+LEFT, PLOT, RIGHT, TOP, ROW, GAP = 290, 480, 420, 84, 18, 4
 MOST_DB = 3.0
 """Excess that is drawn in the strongest colour."""
 TEXT, FRAME, EMPTY = (20, 20, 20), (120, 120, 120), (235, 235, 235)
@@ -28,7 +28,7 @@ def _shade(excess_db: float) -> tuple[int, int, int]:
 def _half_span_km(rows: list[Passed]) -> float:
     """Return how far the plot reaches from the area's middle."""
     known = [np.abs(row.image.offset_km[np.isfinite(row.image.excess_db)]).max() for row in rows if row.image]
-    known += [abs(at) for row in rows if row.record for at in row.record.offsets_km]
+    known += [(row.record.last - row.record.first).total_seconds() / 2 * GROUND_KM_S for row in rows if row.record]
     return max([float(value) for value in known] + [1.0])
 
 
@@ -36,6 +36,8 @@ def _words(row: Passed) -> str:
     """Return what is written beside a row."""
     record, image = row.record, row.image
     told = "no record" if record is None else f"{record.detections} recorded"
+    if record is not None and record.elsewhere:
+        told += f" (+{record.elsewhere} elsewhere)"
     if record is not None and record.mitigation != "None":
         told += f", mitigated: {record.mitigation}"
     seen = "no image" if image is None else f"{int(image.stripes.sum())} striped lines"
@@ -55,8 +57,8 @@ def _draw_row(draw: ImageDraw.ImageDraw, row: Passed, top: int, half_km: float) 
             if abs(at) <= half_km and np.isfinite(excess):
                 columns[across(float(at)) - LEFT].append(float(excess))
         # Between lines wider than a pixel of the plot the last known one holds.
-        last = float("nan")
-        for k, values in enumerate(columns):
+        last, end = float("nan"), max((k for k, values in enumerate(columns) if len(values) > 1), default=-1)
+        for k, values in enumerate(columns[: end + 1]):
             last = max(values[1:], default=last)
             draw.line((LEFT + k, top, LEFT + k, top + ROW), fill=_shade(last))
         for at in row.image.offset_km[row.image.stripes]:

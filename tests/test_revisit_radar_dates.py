@@ -106,7 +106,7 @@ def test_a_date_with_interference_is_named_and_the_others_are_not() -> None:
 
 def test_wind_is_told_of_the_pair_and_windy_dates_are_named(tmp_path: Path) -> None:
     basin = scenery.feature("zone", "bay", (30, 30, 130, 130), kind="basin", source="test", accuracy_m=0)
-    aoi = load_area(scenery.write_area(tmp_path / "area.geojson", basin))
+    aoi = load_area(str(scenery.write_area(tmp_path / "area.geojson", basin)))
     water = open_water(aoi, GRID)
     assert water[80, 80]
     sea = np.full((SIDE, SIDE), 0.02)

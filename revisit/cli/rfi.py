@@ -81,15 +81,14 @@ def _records(source: str, aoi: AOI, days: tuple[date, date]) -> Interference:
 
 def _with_images(records: Interference, source: Source, aoi: AOI, days: tuple[date, date]) -> Interference:
     """Return the records with what the images show; a folder with records alone may hold no image."""
-    from imagery.errors import NoSceneError, RefusedFileError, SceneError
+    from imagery.errors import SceneError
     from revisit.interference import find_stripes_in
 
     try:
         images, skipped = find_stripes_in(source, aoi, days, progress=tell)
-    except (NoSceneError, SceneError, RefusedFileError) as error:
-        if not (records.records or records.without):
-            raise
-        images, skipped = (), (f"no image was read: {error}",)
+    except SceneError:
+        # A folder of annotation alone holds no scene.
+        images, skipped = (), (f"{source.name} holds no image over {aoi.name} that can be read: records alone",)
     return replace(records, images=images, skipped=(*records.skipped, *skipped))
 
 
@@ -111,7 +110,7 @@ def rfi(
     Example: revisit rfi khmeimim --from 2024-12-01 --to 2024-12-31 --source folder:products --png rfi.png
     """
     from aoi.formats import load_area
-    from imagery.errors import NoSceneError
+    from imagery.errors import RefusedFileError
     from revisit.interference import plain_interference
     from revisit.recipe import parse_date
     from revisit.sources import Access, open_source
@@ -123,8 +122,8 @@ def rfi(
     records = _records(source, aoi, days)
     with open_source(source, Access(offline=offline, watch=meter)) as opened:
         found = _with_images(records, opened.source, aoi, days)
-    if not (found.records or found.without or found.images or found.skipped):
-        raise NoSceneError(f"{source} holds no Sentinel-1 product over {aoi.name} between {days[0]} and {days[1]}")
+    if not (found.records or found.without or found.images or records.skipped):
+        raise RefusedFileError(f"{source} holds no Sentinel-1 product over {aoi.name} between {days[0]} and {days[1]}")
     if png:
         from revisit.interference_plot import write_plot
 
