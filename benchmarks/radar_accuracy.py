@@ -5,8 +5,9 @@
 
 FOLDER holds `scenes.py`, which draws scenes with their truth, and `score.py`, which holds flags against it. Each
 scenario, seed and rate gives one row in ROWS (a folder), kept as soon as it is there: the same command goes on where it
-was stopped, and the tables are made of the rows alone. Scenes are drawn, read, registered and compared by the functions
-of `revisit compare --sensor s1`, and removed. One null scene is about 1 km2 of open apron; 50 show a rate of 1 per km2.
+was stopped, and the tables are made of the rows alone. Scenes are drawn in memory and compared by the functions of
+`revisit compare --sensor s1`, but for reading and registration (their dates lie 0.1 px apart): that takes most of the
+time and changes nothing here. One null scene is about 1 km2 of open apron; 50 show a rate of 1 per km2.
 
 Where objects are, `said` is the detectability that `compare` tells of the same dates, by class and direction.
 """
@@ -14,20 +15,21 @@ Where objects are, `said` is the detectability that `compare` tells of the same 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -37,11 +39,11 @@ if TYPE_CHECKING:
     from aoi import Grid
     from detect.change import ChangedObject
     from detect.detectability import ClassDetectability
+    from imagery.raster import Raster
     from revisit.detection import Detected
 
 DATES = 22
 """Drawn per scene: two to compare and 20 for the baseline."""
-BEFORE, AFTER = date(2024, 12, 6), date(2024, 12, 18)
 NAMES = {"TEL": "launcher", "Ship120": "ship-120m"}
 """The catalogue's names of the scorer's classes."""
 GOALS = {"An-124": 0.98, "Il-76": 0.88, "ship-120m": 0.98}
@@ -71,54 +73,101 @@ class Job:
         return tuple(rate for rate in self.rates if not self.row(rate).exists())
 
 
-def _silent(_: str) -> None:
-    """Tell nobody."""
+def _module(path: Path) -> ModuleType:
+    """Return a program that lies outside of this project as a module."""
+    if path.stem in sys.modules:
+        return sys.modules[path.stem]
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise SystemExit(f"{path} is no program")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
 
 
-def _compare(scene: Path, rates: Sequence[float]) -> tuple[Grid, list[Detected]]:
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """A scene."""
+
+    images: NDArray[np.float32]
+    """(date, polarisation, row, col), oldest first; the last two are compared."""
+    origin: tuple[float, float]
+    """North-west corner, metres."""
+    truth: dict[str, Any]
+    area: Path
+
+
+def draw(job: Job, folder: Path) -> Drawn:
+    """Draw a scene in memory; its area is written into a folder."""
+    scenes = _module(job.rehearsal / "scenes.py")
+    place = scenes.Rehearsal(seed=job.seed, size=200, scenario_name=job.scenario)
+    radar = scenes.build_radar_ground(scenes.stream(job.seed, 5), place.ground)
+    images = [
+        scenes.render_radar(scenes.stream(job.seed, 6, *one.key), radar, place.occupants(one))
+        for one in scenes.calendar("s1", DATES)
+    ]
+    scenes.write_area(folder / "area.geojson", place.ground)
+    return Drawn(images=np.stack(images), origin=scenes.ORIGIN, truth=place.truth(), area=folder / "area.geojson")
+
+
+def _on_grid(image: NDArray[np.float32], origin: tuple[float, float], grid: Grid) -> Raster:
+    """Return an image on a grid of the same spacing; not valid beyond it."""
+    from imagery.raster import Raster
+
+    left, top = (round(v) for v in ((grid.transform.c - origin[0]) / 10, (origin[1] - grid.transform.f) / 10))
+    data = np.full((len(image), *grid.shape), np.nan, np.float32)
+    rows, cols = (np.arange(size) + start for size, start in zip(grid.shape, (top, left), strict=True))
+    inside = np.outer((rows >= 0) & (rows < image.shape[1]), (cols >= 0) & (cols < image.shape[2]))
+    data[:, inside] = image[:, rows.clip(0, image.shape[1] - 1)][:, :, cols.clip(0, image.shape[2] - 1)][:, inside]
+    return Raster(data=data, valid=inside, uncertain=inside & False, grid=grid, bands=("VV", "VH"), quantity="gamma0",
+                  acquired=datetime(2024, 12, 18, tzinfo=UTC), scene_ids=())  # fmt: skip
+
+
+def _compare(drawn: Drawn, rates: Sequence[float]) -> tuple[Grid, list[Detected]]:
     """Compare a scene's two last dates at each rate as a run does."""
     from aoi.formats import load_area
-    from imagery.sources.folder import FolderSource
-    from revisit.pipeline import MARGIN_PX, ground_of, padded
-    from revisit.radar import find_radar_changes, gather_radar
-    from revisit.recipe import Recipe
-    from revisit.scenes import pick_pair
+    from imagery.coregister import Aligned
+    from revisit.baseline import Baseline
+    from revisit.pipeline import MARGIN_PX, ground_of
+    from revisit.radar import find_radar_changes
+    from revisit.radar_dates import still
 
-    recipe = Recipe(area=str(scene / "area.geojson"), before=BEFORE, after=AFTER, sensor="s1")
-    aoi, source = load_area(recipe.area), FolderSource(scene)
-    ground = ground_of(aoi)
-    grid, searched = ground.grid.padded(MARGIN_PX), padded(ground.searched)
-    pair = pick_pair(source, recipe, aoi=aoi, grid=grid, searched=searched, progress=_silent)
-    dates = gather_radar(source, pair, aoi=aoi, searched=searched, most=recipe.baseline, progress=_silent)
-    found = [find_radar_changes(*dates, ground=ground, rate=rate, margin=MARGIN_PX) for rate in rates]
+    ground = ground_of(load_area(str(drawn.area)))
+    rasters = [_on_grid(one, drawn.origin, ground.grid.padded(MARGIN_PX)) for one in drawn.images]
+    aligned = Aligned(before=rasters[-2], after=rasters[-1], alignment=still(10.0))
+    data, valid = np.stack([one.data for one in rasters[:-2]]), np.stack([one.valid for one in rasters[:-2]])
+    baseline = Baseline(dates=(), data=data, valid=valid, warnings=(), complete=True)
+    found = [find_radar_changes(aligned, baseline, ground=ground, rate=rate, margin=MARGIN_PX) for rate in rates]
     return ground.grid, found
 
 
-def _feature(item: ChangedObject, grid: Grid) -> dict[str, Any]:
-    """Return of a flag what the scorer reads."""
+def _flag(item: ChangedObject, grid: Grid, epsg: int, score: ModuleType) -> Any:
+    """Return a flag as the scorer knows it."""
     from shapely.geometry import mapping
 
     from imagery.burn import outline
 
-    told = {"change": item.change, "length_m": item.length_m, "sensor": "s1"}
-    return {"type": "Feature", "geometry": mapping(outline(item.rows, item.cols, grid)), "properties": told}
+    place = score.to_metres(mapping(outline(item.rows, item.cols, grid)), epsg)
+    return score.Flag(geometry=place, change=item.change, length_m=item.length_m)
 
 
-def _scored(job: Job, scene: Path, flags: list[dict[str, Any]], rate: float) -> dict[str, Any]:
+def _scored(job: Job, drawn: Drawn, objects: Sequence[ChangedObject], grid: Grid) -> dict[str, Any]:
     """Return what the scorer says of flags, each object with its cross-section."""
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "flags.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": flags}))
-        options = ["--json", "--sensor", "s1", "--requested", str(rate)]
-        command = [sys.executable, str(job.rehearsal / "score.py"), folder, str(scene), *options]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - the user names it
-    answer = json.loads(done.stdout)
-    truth = json.loads((scene / "truth.json").read_text())["objects"]
-    objects = [
-        one | {"class": NAMES.get(one["class"], one["class"]), "rcs_dbsm": true["rcs_dbsm"]}
-        for one, true in zip(answer["objects"], truth, strict=True)
+    from shapely.ops import unary_union
+
+    score, truth = _module(job.rehearsal / "score.py"), drawn.truth
+    flags = [_flag(item, grid, truth["epsg"], score) for item in objects]
+    feet = [score.to_metres(one["footprint"], truth["epsg"]) for one in truth["objects"]]
+    matched = score.match(flags, truth["objects"], feet)
+    rows = [
+        row | {"class": NAMES.get(row["class"], row["class"]), "rcs_dbsm": true["rcs_dbsm"]}
+        for row, true in zip(score.object_rows(truth["objects"], flags, matched), truth["objects"], strict=True)
     ]
-    row: dict[str, Any] = answer | {"objects": objects, "rate": rate}
-    return row
+    left = [one for k, one in enumerate(flags) if k not in set(matched.values())]
+    parts = score.regions(json.loads(drawn.area.read_text()), truth["epsg"])
+    counts, repeated, _ = score.false_flags(left, [], parts, unary_union(feet).buffer(score.REACH_M))
+    return {"scenario": job.scenario, "seed": job.seed, "objects": rows, "regions": counts, "repeated": repeated}
 
 
 def _plain(row: ClassDetectability) -> dict[str, Any]:
@@ -132,22 +181,18 @@ def work(job: Job) -> None:
     from detect.detectability import InjectionPlan
 
     cv2.setNumThreads(1)
-    scene = job.keep / "scenes" / f"{job.scenario}-{job.seed}"
-    shutil.rmtree(scene, ignore_errors=True)
-    options = ["--sensor", "s1", "--seed", str(job.seed), "--dates", str(DATES), "--scenario", job.scenario]
-    command = [sys.executable, str(job.rehearsal / "scenes.py"), str(scene), *options]
-    subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - the user names it
     start = time.process_time()
-    grid, found = _compare(scene, job.missing)
-    for rate, one in zip(job.missing, found, strict=True):
-        scored = _scored(job, scene, [_feature(item, grid) for item in one.objects], rate)
-        told = one.seen(InjectionPlan(placements=PLACEMENTS)) if one.seen and scored["objects"] else ()
-        scored |= {"calibrated": one.change.calibrated, "said": [_plain(row) for row in told]}
-        scored |= {"cpu_s": round(time.process_time() - start, 1)}
-        staged = job.row(rate).with_suffix(".part")
-        staged.write_text(json.dumps(scored))
-        staged.replace(job.row(rate))
-    shutil.rmtree(scene)
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = draw(job, Path(folder))
+        grid, found = _compare(drawn, job.missing)
+        for rate, one in zip(job.missing, found, strict=True):
+            scored = _scored(job, drawn, one.objects, grid) | {"rate": rate}
+            told = one.seen(InjectionPlan(placements=PLACEMENTS)) if one.seen and scored["objects"] else ()
+            scored |= {"calibrated": one.change.calibrated, "said": [_plain(row) for row in told]}
+            scored |= {"cpu_s": round(time.process_time() - start, 1)}
+            staged = job.row(rate).with_suffix(".part")
+            staged.write_text(json.dumps(scored))
+            staged.replace(job.row(rate))
 
 
 def _line(name: str, objects: Sequence[dict[str, Any]], goal: float | None = None) -> tuple[str, ...]:

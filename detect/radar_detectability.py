@@ -191,7 +191,7 @@ def _reached(ratio: FloatArray, points: Values) -> bool:
 
 def _ratio(statistic: FloatArray, threshold: FloatArray) -> FloatArray:
     """Return the statistic over its threshold, 0 where nothing is searched."""
-    return np.nan_to_num(statistic / threshold, nan=0.0, posinf=0.0).astype(np.float32)
+    return np.asarray(np.nan_to_num(statistic / threshold, nan=0.0, posinf=0.0), dtype=np.float32)
 
 
 def _window(setting: RadarSetting, place: tuple[int, int], length_m: float) -> Window:

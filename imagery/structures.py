@@ -39,7 +39,13 @@ def _grown(mask: BoolArray, radius_px: int) -> BoolArray:
     return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((size, size), np.uint8)) > 0)
 
 
-def fixed_structures(dates: FloatArray, valid: BoolArray) -> BoolArray:
+def _within(levels: FloatArray, slack_px: int) -> FloatArray:
+    """Return the brightest level (date, row, col) within so many pixels, on each date."""
+    side = 2 * slack_px + 1
+    return np.stack([cv2.dilate(one, np.ones((side, side), np.uint8)) for one in levels]) if slack_px else levels
+
+
+def fixed_structures(dates: FloatArray, valid: BoolArray, *, slack_px: int = 0) -> BoolArray:
     """Return the ground (row, col) on which radar scenes of one track may be registered.
 
     Parameters
@@ -48,6 +54,9 @@ def fixed_structures(dates: FloatArray, valid: BoolArray) -> BoolArray:
         (date, row, col) linear power of one polarisation and one relative orbit; a dozen dates or more.
     valid
         (date, row, col) True = usable.
+    slack_px
+        How far the dates may lie off one another: a thin wall that steps aside on one date is otherwise taken for a
+        ship that left. What lies nearer to a structure than that is not told from it.
 
     Returns
     -------
@@ -57,12 +66,16 @@ def fixed_structures(dates: FloatArray, valid: BoolArray) -> BoolArray:
     often = valid.mean(axis=0) > 0.5
     levels = np.stack([_decibels(one, seen) for one, seen in zip(dates, valid, strict=True)])
     levels -= np.median(levels[:, often], axis=1)[:, None, None]
+    levels = _within(levels, slack_px)
     low = np.quantile(levels, USUAL_SHARE, axis=0).astype(np.float32)
-    steady = levels.std(axis=0) <= MOST_VARIABLE_DB
+    # Of a dozen dates of speckle single pixels spread by chance; a berth is larger than three pixels.
+    steady = np.sqrt(cv2.blur(levels.var(axis=0), (3, 3))) <= MOST_VARIABLE_DB
+    high = np.quantile(levels, 1 - USUAL_SHARE, axis=0).astype(np.float32)
     scaled = np.clip((low + 30) * 4, 0, 255).astype(np.uint8)
     around = cv2.medianBlur(scaled, SURROUNDINGS_PX).astype(np.float32) / 4 - 30
     bright = often & steady & (low - around >= PROMINENCE_DB)
-    restless = often & ~steady
+    # The sea varies with the wind; only what is bright at times is a ship.
+    restless = often & ~steady & (high - around >= PROMINENCE_DB)
     return np.asarray(_grown(bright, REACH_PX) & ~_grown(restless, 1) & ~_grown(~often, EDGE_PX))
 
 

@@ -23,7 +23,8 @@ from imagery.sources.base import Found, Source
 from imagery.veil import veil_levels, veiled
 from revisit.errors import UsageError
 from revisit.ground import Ground
-from revisit.radar import UNREGISTERED, moved_onto, shifts_of
+from revisit.radar import UNREGISTERED
+from revisit.radar_dates import MOST_SHIFT_PX, alignments_of, moved, still
 from revisit.result import SceneRecord
 from revisit.scenes import BANDS_OF, LEAST_BANDS, UNUSABLE, applied_offset
 from revisit.series_recipe import SeriesRecipe
@@ -384,19 +385,24 @@ def _radar(reading: _Reading) -> tuple[list[int], FloatArray, BoolArray, tuple[s
     """Return the radar dates of a track, registered on what never moves."""
     places = reading.kept
     rasters = [raster for raster in reading.rasters if raster is not None]
-    alignments = shifts_of(rasters)
-    stack, valids = [], []
+    found = alignments_of(rasters)
+    alignments = [still(rasters[0].grid.gsd)] * len(rasters) if found is None else found
+    stack, valids, served = [], [], []
     for k, raster, alignment in zip(places, rasters, alignments, strict=True):
-        moved = moved_onto(raster, alignment)
         reading.rasters[k] = None
+        if alignment is None or np.hypot(*alignment.shift_px) > MOST_SHIFT_PX:
+            reading.reject(k, "rejected", "it cannot be laid over the other dates of its track by what never moves")
+            continue
+        laid = moved(raster, alignment)
         reading.looks[k] = replace(reading.looks[k], alignment=alignment)
-        stack.append(np.nan_to_num(np.asarray(moved.data)))
-        valids.append(moved.valid)
-    said = [UNREGISTERED] if alignments and all(one.score == 0 for one in alignments) else []
-    families = sorted({reading.looks[k].scene.platform or "an unknown satellite" for k in places})
+        stack.append(np.nan_to_num(np.asarray(laid.data)))
+        valids.append(laid.valid)
+        served.append(k)
+    said = [UNREGISTERED] if found is None else []
+    families = sorted({reading.looks[k].scene.platform or "an unknown satellite" for k in served})
     if len(families) > 1:
         said.append(f"{' and '.join(families)} are mixed: shifts of pixels between their products were seen elsewhere")
-    return places, np.stack(stack), np.stack(valids), tuple(said)
+    return served, np.stack(stack), np.stack(valids), tuple(said)
 
 
 def _stack(reading: _Reading, track: str, sensor: str, *, complete: bool) -> DateStack:
