@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,6 +76,8 @@ GOALS = {
     ("occupied10", 1.0): {"An-124": 0.98, "Il-76": 0.98, "Su-24": 0.88, "Ka-52": 0.55},
 }
 """Probability of detection on paved ground to be reached, by scenario and false flags asked for per km2."""
+WITHOUT_CHANGE = frozenset({"null", "harsh_null"})
+"""Scenarios in which every flag is false."""
 VANISHED_ONLY = frozenset({"occupied03", "occupied10"})
 """Scenarios about what had stood there before."""
 
@@ -186,13 +188,30 @@ def _scored(job: Job, flags: list[dict[str, Any]], rate: float) -> dict[str, Any
     return row
 
 
+def _scales(found: Detected) -> list[dict[str, Any]]:
+    """Return what is told of each flag apart from its place."""
+    return [
+        {"scale": one.scale, "length_m": one.length_m, "contrast": one.contrast, "expected": one.false_alarms}
+        for one in found.objects
+    ]
+
+
+def _open(ground: Ground) -> Ground:
+    """Return the ground, searched only where it is open.
+
+    The scenes' objects keep 50 m from buildings; what is said of a whole zone is also said of its shaded ground, where
+    thresholds are far higher.
+    """
+    return replace(ground, strata=np.where(ground.near_buildings, np.uint8(0), ground.strata))
+
+
 def _said(dates: Dates, found: Detected) -> list[dict[str, Any]]:
-    """Return what is said beforehand of the classes that the scenes hold."""
+    """Return what is said beforehand of the classes that the scenes hold, on open ground."""
     from detect.detectability import InjectionPlan
     from revisit.detectability import assess
 
     rows = assess(
-        dates.ground,
+        _open(dates.ground),
         dates.aligned.before,
         dates.aligned.after,
         statistics_of=found.statistics_of,
@@ -224,6 +243,8 @@ def work(job: Job) -> Job:
         scored = _scored(job, [_feature(item, dates.ground.grid) for item in found.objects], rate)
         said = _said(dates, found) if job.scenario in FORETOLD else []
         scored |= {"rate": rate, "calibrated": found.change.calibrated, "said": said}
+        scored |= {"scales": _scales(found), "searched_km2": float((dates.ground.strata > 0).sum()) * 1e-4}
+        scored |= {"areas_calibrated": bool(np.isfinite(found.change.areas.p_value).any())}
         scored |= {"obstacle": found.obstacle, "cpu_s": round(time.process_time() - start, 1)}
         staged = job.row(rate).with_suffix(".part")
         staged.write_text(json.dumps(scored))
@@ -272,6 +293,22 @@ def _false(rows: Sequence[dict[str, Any]], rate: float) -> list[str]:
     return lines
 
 
+def _by_scale(rows: Sequence[dict[str, Any]], rate: float) -> list[str]:
+    """Return the flags of scenes without change by their scale: all of them are false."""
+    from detect.calibrated import OBJECT_SHARE
+    from revisit.wording import BEYOND_CHANCE
+
+    lines, km2 = [], sum(row["searched_km2"] for row in rows)
+    for scale, share in (("object", OBJECT_SHARE), ("area", 1 - OBJECT_SHARE)):
+        flags = [one for row in rows for one in row["scales"] if one["scale"] == scale]
+        found = Rate(len(flags), km2)
+        beyond = sum(one["expected"] is not None and one["expected"] < BEYOND_CHANCE for one in flags)
+        lines.append(f"  {scale} flags on all {km2:.1f} km2: {found.count}, {found.per_unit:.2f} per km2 ({found.interval});"
+                     f" over asked {found.per_unit / (share * rate):.2f}; {beyond} called beyond chance")  # fmt: skip
+    known = sum(row["areas_calibrated"] for row in rows)
+    return [*lines, f"  areas have p-values in {known} of {len(rows)} runs"]
+
+
 def _key(one: dict[str, Any]) -> tuple[str, str, str]:
     """Return (class, kind of ground, sign) of an object; its zone is named after its kind."""
     return one["class"], one["zone"].split("-")[0], one["change"]
@@ -306,6 +343,7 @@ def report(keep: Path) -> str:
         lines += ["", f"{scenario}, {rate:g} per km2 asked, {len(seeds)} seeds {seeds[0]} to {seeds[-1]}"]
         lines += aligned([("class", "n", "Pd", "95 %", "goal", "met"), *_classes(chosen, scenario, rate)])
         lines += _false(chosen, rate)
+        lines += _by_scale(chosen, rate) if scenario in WITHOUT_CHANGE else []
         if told := _reliability(chosen):
             lines += aligned([("class", "ground", "sign", "n", "said", "came", "95 %", "said - came"), *told])
     return "\n".join(lines)
