@@ -11,6 +11,7 @@ from datetime import time as clock
 from typing import Literal
 
 import numpy as np
+from scipy import ndimage
 
 from imagery.baseline import REACH, displaced, odd_scores
 from imagery.coregister import Alignment, estimate_shift
@@ -35,6 +36,10 @@ SEEN = 0.5
 """Share of a zone that must be valid for the date to say anything of it."""
 CLEAR = 0.8
 """Share of the searched ground from which a date is clear, so that dates can be judged for haze by it."""
+EDGE_M = 100.0
+"""How far from ground that cloud hides a date is not believed: thin edges and shadows reach beyond what masks show."""
+HOLE_M2 = 5_000.0
+"""A smaller hole in what is valid is a bright roof that was taken for cloud, with no edge around it."""
 MOST_VALUES = 250_000_000
 """1 GB of numbers: the stack of dates, of which the detector needs about twice as much again."""
 
@@ -189,19 +194,17 @@ class _Reading:
         """Read a scene's bands; keep them where they show enough of any zone."""
         grid = self.frame.ground.grid.padded(self.frame.margin)
         raster = self.source.read(scene, grid, self.bands)
+        digest = raster.sha256
+        if scene.sensor == "s2":
+            raster = _clear_of_cloud(raster, doubt=self.frame.searched(raster.valid) < CLEAR)
         searched = self.frame.searched(raster.valid)
-        if searched < CLEAR and raster.uncertain.any():
-            # Between clouds, what the classification doubts is cloud more often than not.
-            clear = raster.valid & ~raster.uncertain
-            raster = raster.with_pixels(np.asarray(raster.data), clear, raster.uncertain & clear)
-            searched = self.frame.searched(raster.valid)
         shares = self.frame.shares(raster.valid)
         used = raster.origin or scene
         record = SceneRecord(
             scene=used,
             role="date" if within else "baseline",
             offset=applied_offset(used, raster.bands),
-            sha256=raster.sha256,
+            sha256=digest,
             valid_share=searched,
         )
         good = max(shares.values()) >= SEEN
@@ -234,6 +237,23 @@ class _Reading:
         order = sorted(range(len(self.looks)), key=lambda k: self.looks[k].scene.acquired)
         self.looks = [self.looks[k] for k in order]
         self.rasters = [self.rasters[k] for k in order]
+
+
+def _clear_of_cloud(raster: Raster, *, doubt: bool) -> Raster:
+    """Return an optical date without what lies near cloud.
+
+    With `doubt`, where much of the ground is hidden, what the classification doubts counts as cloud: there it is, more
+    often than not.
+    """
+    hidden = ~raster.valid | raster.uncertain if doubt else ~raster.valid
+    parts, count = ndimage.label(hidden)
+    sizes = np.bincount(parts.ravel(), minlength=count + 1) * raster.grid.gsd**2
+    large = (sizes >= HOLE_M2)[parts] & hidden
+    if not large.any():
+        return raster
+    near = ndimage.distance_transform_edt(~large) * raster.grid.gsd <= EDGE_M
+    clear = raster.valid & ~near
+    return raster.with_pixels(np.asarray(raster.data), clear, raster.uncertain & clear)
 
 
 def _cloud(share: float) -> str:
