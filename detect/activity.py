@@ -69,7 +69,7 @@ def restlessness(seen: Departures, scan: Scan, zone: BoolArray, strata: NDArray[
     shares = np.full(dates, np.nan)
     samples = [seen.energy(k)[ground & seen.valid[k]] for k in range(dates)]
     known = [one for one in samples if len(one) >= FEWEST_PIXELS]
-    if len(known) < 3 or not scan.tails:  # noqa: PLR2004 - no median of two
+    if len(known) < 3 or not scan.kinds:
         return Anomaly(ratio=shares, odd=np.zeros(dates, bool))
     level = float(np.median([np.quantile(one, 1 - RESTLESS_SHARE) for one in known]))
     for k, one in enumerate(samples):
@@ -100,7 +100,7 @@ class Testimony:
 
 
 def hear(
-    track: Track, step: Step, days: Values, others: Sequence[Track], other_days: Values, shown: BoolArray
+    track: Track, step: Step, days: Values, *, others: Sequence[Track], other_days: Values, shown: BoolArray
 ) -> Testimony:
     """Return what another track of dates says of a change.
 

@@ -134,12 +134,10 @@ def _root(responses: FloatArray, valid: BoolArray, floor: float) -> FloatArray:
 def _standardise(white: FloatArray, valid: BoolArray, usual: Usual, ground: _Ground) -> None:
     """Turn whitened responses (date, band, row, col) into departures, in place: date by date, against the ring."""
     spread = np.sqrt(usual.variance) * np.float32(np.sqrt(1 + 1.25 / usual.dates))
-    outer, inner = (
-        odd_pixels(side, ground.gsd) for side in (ground.options.ring_outer_m, ground.options.ring_inner_m)
-    )
+    outer, inner = (odd_pixels(side, ground.gsd) for side in (ground.options.ring_outer_m, ground.options.ring_inner_m))
     for one, seen in zip(white, valid, strict=True):
-        one -= usual.state
-        one /= spread
+        np.subtract(one, usual.state, out=one)
+        np.divide(one, spread, out=one)
         if not seen.any():
             one[:] = 0
             continue
@@ -148,8 +146,8 @@ def _standardise(white: FloatArray, valid: BoolArray, usual: Usual, ground: _Gro
         few = places[robust.thin(len(places), SPREAD_SAMPLES)]
         typical = np.median(variance.reshape(len(variance), -1)[:, few], axis=1)[:, None, None]
         noise = np.maximum(np.float32(0.8) * variance + np.float32(0.2) * typical, np.float32(0.05))
-        one -= mean
-        one /= np.sqrt(noise)
+        np.subtract(one, mean, out=one)
+        np.divide(one, np.sqrt(noise), out=one)
         one[:, ~seen] = 0
 
 

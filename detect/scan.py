@@ -14,130 +14,30 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.optimize import minimize
 
 from detect.departures import Departures
-from detect.errors import DetectError
 from detect.filters import BoolArray, FloatArray
-from detect.significance import FEWEST_PEAKS, OBJECT_SPACING_M, local_maxima, odd_pixels
+from detect.scan_tail import ScanTail, TooFewMaximaError, Values, fit_scan_tail
+from detect.significance import OBJECT_SPACING_M, local_maxima, odd_pixels
 
-TAIL_FROM, TAIL_TO = 0.10, 0.015
-"""Upper shares of the maxima between which the first tail is learned: below is no tail yet; above, at a busy airfield,
-real changes may be the more numerous."""
+TAIL_TO = 0.015
+"""Upper share of the maxima that the first tail leaves out: at a busy airfield most of it may be real change."""
 STRICT_PER_KM2 = 0.05
-"""Places per km2, over all dates, that chance alone may give beyond what is taken for real when the tail is learned."""
-LEAST_SHAPE, MOST_SHAPE = 0.0, 0.5
-"""Limits of the Pareto shape: outside them a few maxima would decide on orders of magnitude."""
+"""Places per km2, over all dates, that chance may give beyond what is taken for real when the tail is learned."""
 PLACE_KM2 = 0.01
 """The ground that one p-value speaks of."""
-BELIEVED = 0.01
-"""Maxima on all dates and all ground of a kind down to which a tail is believed."""
 REACH_M = 90.0
 """How far from its strongest pixel an object may extend: half of a 120 m ship and its blur."""
 BODY_SHARE, BODY_FLOOR = 0.3, 2.5
 """Share of the peak's contrast, and standard deviations, down to which a pixel belongs to an optical object."""
 RADAR_BODY_SHARE, RADAR_BODY_FLOOR = 0.4, 1.0
 """The same of a log-ratio of radar power, and its floor (4.3 dB)."""
+RUNS = (1, 2, 4, 8)
+"""Dates in a row whose departures are taken together: what stays shows more clearly than on any one date."""
 HALO_M = 25.0
 """How far around an object its own filter response and sidelobes reach."""
 
-Values = NDArray[np.float64]
 Pixels = tuple[NDArray[np.intp], NDArray[np.intp]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScanTail:
-    """How often chance maxima pass a value on one kind of ground."""
-
-    peaks: Values
-    """Maxima of all dates, highest first."""
-    km2_dates: float
-    """Ground times dates that they were seen on."""
-    start: float
-    """Value from which the fitted tail holds."""
-    start_rate: float
-    """Maxima per km2 and date beyond `start`."""
-    scale: float
-    shape: float
-
-    def rate(self, value: float) -> float:
-        """Return the maxima per km2 and date that reach `value` by chance."""
-        if value <= self.start:
-            return float((self.peaks >= value).sum()) / self.km2_dates
-        excess = (value - self.start) / self.scale
-        if abs(self.shape) < 1e-6:
-            survival = float(np.exp(-excess))
-        else:
-            survival = max(1 + self.shape * excess, 0.0) ** (-1 / self.shape)
-        return max(self.start_rate * survival, BELIEVED / self.km2_dates)
-
-    def threshold(self, per_km2_date: float) -> float:
-        """Return the value that so many maxima per km2 and date reach by chance."""
-        if per_km2_date >= self.start_rate:
-            return float(self.peaks[min(int(per_km2_date * self.km2_dates), len(self.peaks) - 1)])
-        ratio = self.start_rate / per_km2_date
-        if abs(self.shape) < 1e-6:
-            return self.start + self.scale * float(np.log(ratio))
-        return self.start + self.scale / self.shape * float(ratio**self.shape - 1)
-
-
-class TooFewMaximaError(DetectError):
-    """Ground too small, or dates too few, to show what chance gives."""
-
-
-def fit_scan_tail(peaks: Values, km2_dates: float, *, upper: float = 0.0) -> ScanTail:
-    """Fit the tail of chance maxima, whatever stands beyond its upper end.
-
-    Parameters
-    ----------
-    peaks
-        Maxima of all dates on one kind of ground.
-    km2_dates
-        Ground times dates that they were found on.
-    upper
-        Highest share of the maxima that may be no chance; the fit is truncated there.
-
-    Raises
-    ------
-    TooFewMaximaError
-        Where fewer than FEWEST_PEAKS lie in the tail.
-    """
-    ordered = np.sort(peaks.astype(np.float64))[::-1]
-    first, last = int(upper * len(ordered)), int(TAIL_FROM * len(ordered))
-    if last - first < FEWEST_PEAKS or km2_dates <= 0:
-        raise TooFewMaximaError(f"{len(ordered)} maxima of all dates do not show what chance gives")
-    start, end = float(ordered[last]), float(ordered[first]) if first else np.inf
-    scale, shape = _fit_truncated(ordered[first:last] - start, end - start)
-    # The share beyond the start that lies under the end is known; what is beyond the end may be no chance.
-    inside = 1 - _survival(end - start, scale, shape)
-    rate = (last - first) / max(inside, 0.2) / km2_dates
-    return ScanTail(peaks=ordered, km2_dates=km2_dates, start=start, start_rate=rate, scale=scale, shape=shape)
-
-
-def _survival(excess: float, scale: float, shape: float) -> float:
-    """Return the share of a generalised Pareto distribution beyond an excess."""
-    if not np.isfinite(excess):
-        return 0.0
-    if abs(shape) < 1e-6:
-        return float(np.exp(-excess / scale))
-    return float(max(1 + shape * excess / scale, 0.0) ** (-1 / shape))
-
-
-def _fit_truncated(excess: Values, end: float) -> tuple[float, float]:
-    """Return scale and shape of the distribution whose values up to `end` are `excess`, by maximum likelihood."""
-    mean = max(float(excess.mean()), 1e-9)
-
-    def cost(parameters: Values) -> float:
-        scale, shape = float(np.exp(parameters[0])), float(np.clip(parameters[1], LEAST_SHAPE, MOST_SHAPE))
-        inside = 1 + shape * np.maximum(excess, 0) / scale
-        if inside.min() <= 0:
-            return 1e12
-        log = excess / scale if abs(shape) < 1e-6 else (1 + 1 / shape) * np.log(inside)
-        share = max(1 - _survival(end, scale, shape), 1e-9)
-        return float(len(excess) * (np.log(scale) + np.log(share)) + log.sum() + 50 * (parameters[1] - shape) ** 2)
-
-    best = minimize(cost, np.array([np.log(mean), 0.05]), method="Nelder-Mead")
-    return float(np.exp(best.x[0])), float(np.clip(best.x[1], LEAST_SHAPE, MOST_SHAPE))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +50,8 @@ class Place:
     """Index of the date on which it departed most."""
     pixels: Pixels
     """Of the object's body on that date."""
+    run: int
+    """Dates in a row over which it departed most clearly."""
     kind: int
     """Of ground."""
     statistic: float
@@ -168,8 +70,10 @@ class Scan:
     """Strongest first."""
     expected_false: float
     """How many of them chance alone would give."""
-    tails: dict[int, ScanTail]
-    """By kind of ground."""
+    tails: dict[int, dict[int, ScanTail]]
+    """By number of dates in a row and kind of ground."""
+    kinds: tuple[int, ...]
+    """Of ground."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,8 +157,114 @@ def _body(seen: Departures, date: int, peak: tuple[int, int]) -> Pixels:
     return rows + top, cols + left
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Best:
+    """The strongest departure of every place over all runs of dates."""
+
+    ratio: FloatArray
+    """(row, col) of the statistic over its threshold."""
+    limit: FloatArray
+    """(row, col) that threshold."""
+    run: NDArray[np.int16]
+    """(row, col) dates in a row."""
+    start: NDArray[np.int16]
+    """(row, col) the first of them."""
+
+    def take(self, energy: FloatArray, limit: FloatArray, run: int, start: int) -> None:
+        """Note where a run's statistic (row, col) is the strongest so far."""
+        ratio = np.nan_to_num(energy) / limit
+        higher = ratio > self.ratio
+        self.ratio[higher], self.limit[higher] = ratio[higher], limit[higher]
+        self.run[higher], self.start[higher] = run, start
+
+
+def _run_energy(seen: Departures, start: int, run: int) -> FloatArray:
+    """Return the squared length (row, col) of the mean departure over a run of dates, NaN where not all show it."""
+    if run == 1:
+        return seen.energy(start)
+    part = slice(start, start + run)
+    total = seen.channels[part].sum(axis=0) / np.float32(np.sqrt(run))
+    if seen.usual_form is None:
+        total = np.maximum(total, 0)
+    known = seen.valid[part].all(axis=0)
+    return np.where(known, (total**2).sum(axis=0), np.float32(np.nan)).astype(np.float32)
+
+
+def _limits(strata: NDArray[np.uint8], tails: dict[int, ScanTail], per_km2_date: float) -> FloatArray:
+    """Return the threshold (row, col) of each kind of ground; infinite where nothing is searched."""
+    limit = np.full(strata.shape, np.inf, np.float32)
+    for kind, tail in tails.items():
+        limit[strata == kind] = tail.threshold(per_km2_date)
+    return limit
+
+
+def _squared(part: FloatArray) -> FloatArray:
+    """Return the squared length (date,) of departures (date, channel)."""
+    return np.asarray((part**2).sum(axis=1))
+
+
+def _strongest_date(seen: Departures, at: tuple[int, int], start: int, run: int) -> int:
+    """Return the date of a run on which a place departs most."""
+    part = seen.channels[start : start + run, :, at[0], at[1]]
+    return start + int(np.argmax(_squared(np.maximum(part, 0) if seen.usual_form is None else part)))
+
+
+def _places(
+    seen: Departures,
+    strata: NDArray[np.uint8],
+    best: _Best,
+    *,
+    tails: dict[int, dict[int, ScanTail]],
+    grounds: dict[int, dict[int, float]],
+) -> tuple[Place, ...]:
+    """Return the places around the peaks, strongest first; a peak on an object already found belongs to it."""
+    peaks = local_maxima(best.ratio, strata > 0, odd_pixels(OBJECT_SPACING_M, seen.gsd)) & (best.ratio >= 1)
+    rows, cols = np.nonzero(peaks)
+    free, places = np.ones(strata.shape, bool), []
+    halo = odd_pixels(2 * HALO_M, seen.gsd)
+    for k in np.argsort(-best.ratio[rows, cols], kind="stable"):
+        at = int(rows[k]), int(cols[k])
+        if not free[at]:
+            continue
+        run, kind = int(best.run[at]), int(strata[at])
+        date = _strongest_date(seen, at, int(best.start[at]), run)
+        body = _body(seen, date, at)
+        value = float(best.ratio[at] * best.limit[at])
+        rate = tails[run][kind].rate(value) * len(tails)
+        windows = len(seen.channels) - run + 1
+        places.append(
+            Place(
+                at=at,
+                date=date,
+                pixels=body,
+                run=run,
+                kind=kind,
+                statistic=value,
+                threshold=float(best.limit[at]),
+                p_value=float(1 - np.exp(-rate * windows * PLACE_KM2)),
+                false_places=rate * grounds[run][kind],
+            )
+        )
+        taken = np.zeros(strata.shape, np.uint8)
+        taken[body] = 1
+        free &= cv2.dilate(taken, np.ones((halo, halo), np.uint8)) == 0
+    return tuple(places)
+
+
+def strongest_near(seen: Departures, at: tuple[int, int]) -> tuple[Values, BoolArray]:
+    """Return the strongest departure (date, channel) within a pixel of a place, and which dates show it (date,)."""
+    rows, cols = (slice(max(k - 1, 0), k + 2) for k in at)
+    part = seen.channels[:, :, rows, cols].astype(np.float64)
+    shown = seen.valid[:, at[0], at[1]]
+    upward = np.maximum(part, 0) if seen.usual_form is None else part
+    size = np.where(seen.valid[:, rows, cols], (upward**2).sum(axis=1), -1.0).reshape(len(part), -1)
+    best = np.argmax(size, axis=1)
+    flat = part.reshape(*part.shape[:2], -1)
+    return np.take_along_axis(flat, best[:, None, None], axis=2)[:, :, 0], np.asarray(shown)
+
+
 def scan_places(seen: Departures, strata: NDArray[np.uint8], *, false_places_per_km2: float) -> Scan:
-    """Find the places that departed from their usual state by more than chance on some date.
+    """Find the places that departed from their usual state by more than chance on some date or run of dates.
 
     Parameters
     ----------
@@ -270,54 +280,29 @@ def scan_places(seen: Departures, strata: NDArray[np.uint8], *, false_places_per
     TooFewMaximaError
         Where ground and dates are too few to show what chance gives.
     """
-    dates = len(seen.channels)
-    energies = [seen.energy(k) for k in range(dates)]
-    tails, ground = _tails(seen, strata, energies)
-    limit = np.full(strata.shape, np.inf, np.float32)
-    for kind, tail in tails.items():
-        limit[strata == kind] = tail.threshold(false_places_per_km2 / dates)
-    best, when = np.zeros(strata.shape, np.float32), np.zeros(strata.shape, np.int16)
-    for k, energy in enumerate(energies):
-        ratio = np.nan_to_num(energy) / limit
-        higher = ratio > best
-        best[higher], when[higher] = ratio[higher], k
-    peaks = local_maxima(best, strata > 0, odd_pixels(OBJECT_SPACING_M, seen.gsd)) & (best >= 1)
-    rows, cols = np.nonzero(peaks)
-    free, places = np.ones(strata.shape, bool), []
-    halo = odd_pixels(2 * HALO_M, seen.gsd)
-    for k in np.argsort(-best[rows, cols], kind="stable"):
-        at = int(rows[k]), int(cols[k])
-        if not free[at]:
+    dates, shape = len(seen.channels), strata.shape
+    best = _Best(
+        ratio=np.zeros(shape, np.float32),
+        limit=np.full(shape, np.inf, np.float32),
+        run=np.ones(shape, np.int16),
+        start=np.zeros(shape, np.int16),
+    )
+    tails: dict[int, dict[int, ScanTail]] = {}
+    grounds: dict[int, dict[int, float]] = {}
+    runs = [run for run in RUNS if run <= dates // 2]
+    share = false_places_per_km2 / len(runs)
+    for run in runs:
+        starts = range(dates - run + 1)
+        energies = [_run_energy(seen, start, run) for start in starts]
+        try:
+            tails[run], grounds[run] = _tails(seen, strata, energies)
+        except TooFewMaximaError:
+            if run == 1:
+                raise
             continue
-        body = _body(seen, int(when[at]), at)
-        kind, value = int(strata[at]), float(best[at] * limit[at])
-        rate = tails[kind].rate(value)
-        places.append(
-            Place(
-                at=at,
-                date=int(when[at]),
-                pixels=body,
-                kind=kind,
-                statistic=value,
-                threshold=float(limit[at]),
-                p_value=float(1 - np.exp(-rate * dates * PLACE_KM2)),
-                false_places=rate * ground[kind],
-            )
-        )
-        taken = np.zeros(strata.shape, np.uint8)
-        taken[body] = 1
-        free &= cv2.dilate(taken, np.ones((halo, halo), np.uint8)) == 0
-    expected = false_places_per_km2 * sum(ground.values()) / dates
-    return Scan(places=tuple(places), expected_false=expected, tails=tails)
-
-
-def strongest_near(seen: Departures, at: tuple[int, int]) -> tuple[Values, BoolArray]:
-    """Return the strongest departure (date, channel) within a pixel of a place, and which dates show it (date,)."""
-    rows, cols = (slice(max(k - 1, 0), k + 2) for k in at)
-    part = seen.channels[:, :, rows, cols].astype(np.float64)
-    shown = seen.valid[:, at[0], at[1]]
-    upward = np.maximum(part, 0) if seen.usual_form is None else part
-    size = np.where(seen.valid[:, rows, cols], (upward**2).sum(axis=1), -1.0).reshape(len(part), -1)
-    best = np.argmax(size, axis=1)
-    flat = part.reshape(*part.shape[:2], -1)
-    return np.take_along_axis(flat, best[:, None, None], axis=2)[:, :, 0], np.asarray(shown)
+        limit = _limits(strata, tails[run], share / len(starts))
+        for start, energy in zip(starts, energies, strict=True):
+            best.take(energy, limit, run, start)
+    places = _places(seen, strata, best, tails=tails, grounds=grounds)
+    expected = false_places_per_km2 * sum(grounds[1].values()) / dates
+    return Scan(places=places, expected_false=expected, tails=tails, kinds=tuple(tails[1]))

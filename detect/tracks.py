@@ -25,13 +25,14 @@ ALIKE_STRONG = 3.0
 FEWEST_SHOWN = 3
 """Dates that must show a place for it to be followed."""
 PIECE_M, AFLOAT_PIECE_M = 30.0, 60.0
-"""How far apart the bright points of one large object may seem to radar, on land and afloat: what comes and goes between
-the same dates and lies no farther apart is one object. Ships are longer than aircraft, and lie farther apart."""
+"""How far apart the bright points of one large object may seem to radar, on land and afloat: what comes and goes
+between the same dates and lies no farther apart is one object. Ships are longer than aircraft, and lie farther apart."""
 
 PSF_PX = 0.53
 """Standard deviation of Sentinel-2's point spread, pixels."""
 RADAR_RESPONSE_M = 9.0
 """Standard deviation of the power of Sentinel-1's impulse response."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Visit:
@@ -79,8 +80,8 @@ def _noise_of(seen: Departures, scan: Scan, strata: NDArray[np.uint8], rng: np.r
     for date in range(len(seen.channels)):
         worst = np.maximum(worst, np.nan_to_num(seen.energy(date)))
     out = {}
-    for kind in scan.tails:
-        limit = min((place.threshold for place in scan.places if place.kind == kind), default=np.inf)
+    for kind in scan.kinds:
+        limit = min((p.threshold for p in scan.places if p.kind == kind and p.run == 1), default=np.inf)
         calm = (strata == kind) & seen.valid.any(axis=0) & (worst < limit)
         rows, cols = np.nonzero(calm)
         picks = rng.permutation(len(rows))[:NOISE_PLACES]
@@ -163,8 +164,8 @@ def _track(seen: Departures, place: Place, days: Values, noise: Noise, chance: f
 def _chances(places: Sequence[Place], kinds: int) -> list[float]:
     """Return for each place the chance that it is none of chance's.
 
-    1 - the local false discovery rate (B. Efron 2005): of the places about as strong, chance alone gives so many on each
-    kind of ground, and so many were found.
+    1 - the local false discovery rate (B. Efron 2005): of the places about as strong, chance alone gives so many on
+    each kind of ground, and so many were found.
     """
     strengths = np.array([place.false_places for place in places])
     out = []
@@ -251,7 +252,7 @@ def follow_places(
     ordered = sorted(scan.places, key=lambda place: place.false_places)
     found = [
         _track(seen, place, days, noise[place.kind], chance)
-        for place, chance in zip(ordered, _chances(ordered, len(scan.tails)), strict=True)
+        for place, chance in zip(ordered, _chances(ordered, len(scan.kinds)), strict=True)
         if place.kind in noise
     ]
     tracks = tuple(track for track in found if track is not None)

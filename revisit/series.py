@@ -25,7 +25,8 @@ from imagery.raster import BoolArray
 from imagery.sources.base import Source
 from revisit.ground import Ground, ground_warnings
 from revisit.pipeline import GSD_M, MARGIN_PX, ground_of
-from revisit.series_dates import DateStack, Frame, find_dates, read_dates
+from revisit.series_dates import DateStack, Frame
+from revisit.series_gather import find_dates, read_dates
 from revisit.series_recipe import SeriesRecipe, check_series
 from revisit.series_result import Followed, SeriesResult, TrackSeries
 from revisit.series_rows import DAY_S, make_changes, make_gaps, make_rows
@@ -77,9 +78,7 @@ def _followed(tracks: Sequence[Track], frame: Frame, sensor: str, start: int) ->
     for number, track in enumerate(tracks, start + 1):
         length, width = size_of(track.place.pixels, gsd=frame.ground.grid.gsd, radar=sensor == "s1")
         zone = _name_of(track, frame)
-        out.append(
-            Followed(id=f"{LETTERS[sensor]}{number}", zone=zone, track=track, length_m=length, width_m=width)
-        )
+        out.append(Followed(id=f"{LETTERS[sensor]}{number}", zone=zone, track=track, length_m=length, width_m=width))
     return tuple(out)
 
 
@@ -118,9 +117,7 @@ def follow_stack(stack: DateStack, frame: Frame, *, rate: float, numbered_from: 
     vessels, said = count_vessels(stack, frame) if len(stack.data) else ({}, ())
     berths = follow_berths(stack, frame) if stack.sensor == "s1" and len(stack.data) else {}
     stack = replace(stack, warnings=(*stack.warnings, *said))
-    blank = TrackSeries(
-        stack=stack, scan=None, objects=(), anomalies={}, vessels=vessels, berths=berths, obstacle=None
-    )
+    blank = TrackSeries(stack=stack, scan=None, objects=(), anomalies={}, vessels=vessels, berths=berths, obstacle=None)
     try:
         seen = _departures(stack, gsd)
         scan = scan_places(seen, strata, false_places_per_km2=rate)
@@ -162,9 +159,7 @@ class _Run:
             self.warnings.append(f"{sensor}: {known} pass over {self.frame.ground.aoi.name} in this time")
         for track in gathered.tracks:
             with self.clock.stage(f"read {sensor}"):
-                stack = read_dates(
-                    self.source, gathered, track, self.frame, recipe=self.recipe, progress=self.tell
-                )
+                stack = read_dates(self.source, gathered, track, self.frame, recipe=self.recipe, progress=self.tell)
             self.tell(f"following what came and went: {stack.name}, {len(stack.used)} of {len(stack.looks)} dates")
             numbered = sum(len(one.objects) for one in self.series if one.stack.sensor == sensor)
             with self.clock.stage(f"follow {sensor}"):

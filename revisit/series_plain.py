@@ -205,9 +205,7 @@ def series_record(result: SeriesResult) -> dict[str, Any]:
         "summary": honest_line(result),
         "meaning": MEANING,
         "tracks": [_track_record(one) for one in result.series],
-        "zones": [
-            {"name": name, "kind": kind, "text": zone_lines(name, result)} for name, kind in result.zones
-        ],
+        "zones": [{"name": name, "kind": kind, "text": zone_lines(name, result)} for name, kind in result.zones],
         "changes": [_change(change, result) for change in result.changes],
         "objects": [plain_track(item, one) for one in result.series for item in one.objects],
         "gaps": [_gap(gap, result) for gap in result.gaps],

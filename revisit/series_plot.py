@@ -88,7 +88,9 @@ def _count(row: ZoneDate) -> tuple[float, float, float] | None:
     return None if row.objects is None else (float(row.objects[0]), float(row.objects[1]), float(row.objects[2]))
 
 
-def _gap_bands(draw: ImageDraw.ImageDraw, gaps: Sequence[Gap], lanes: dict[int, int], axis: _Axis, bottom: float) -> None:
+def _gap_bands(
+    draw: ImageDraw.ImageDraw, gaps: Sequence[Gap], lanes: dict[int, int], axis: _Axis, bottom: float
+) -> None:
     """Draw the gaps of each track in a lane of its own below the counts."""
     for gap in gaps:
         top = bottom + 4 + 12 * lanes[gap.series]
@@ -102,8 +104,17 @@ def _series(draw: ImageDraw.ImageDraw, rows: Sequence[ZoneDate], gaps: Sequence[
     for (one, first), (two, second) in zip(seen, seen[1:], strict=False):
         if (one.acquired, two.acquired) in broken:
             continue
-        left, right, middle = axis.x(one.acquired), axis.x(two.acquired), axis.x(one.acquired + (two.acquired - one.acquired) / 2)
-        points = [(left, axis.y(first[1])), (middle, axis.y(first[1])), (middle, axis.y(second[1])), (right, axis.y(second[1]))]
+        left, right, middle = (
+            axis.x(one.acquired),
+            axis.x(two.acquired),
+            axis.x(one.acquired + (two.acquired - one.acquired) / 2),
+        )
+        points = [
+            (left, axis.y(first[1])),
+            (middle, axis.y(first[1])),
+            (middle, axis.y(second[1])),
+            (right, axis.y(second[1])),
+        ]
         draw.line(points, fill=LIGHT[sensor], width=3)
     for row, (least, likely, most) in seen:
         x = axis.x(row.acquired)
@@ -136,7 +147,9 @@ def _changes(draw: ImageDraw.ImageDraw, changes: Sequence[ChangeRecord], result:
             draw.text((middle + 9, y), str(len(some)), fill=INK, font=font(13), anchor="lm")
 
 
-def _passes(draw: ImageDraw.ImageDraw, rows: Sequence[ZoneDate], lane: int, axis: _Axis, bottom: float, sensor: str) -> None:
+def _passes(
+    draw: ImageDraw.ImageDraw, rows: Sequence[ZoneDate], lane: int, axis: _Axis, bottom: float, sensor: str
+) -> None:
     """Draw every pass of a track in its lane: a stroke where it shows the zone, a cross where it does not."""
     y = bottom + 4 + 12 * lane + 4.5
     for row in rows:

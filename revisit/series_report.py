@@ -112,8 +112,14 @@ def _stays(item: Followed, one: TrackSeries) -> str:
     for visit in item.track.visits:
         first, last = (f"{times[k]:%Y-%m-%d}" for k in (visit.first, visit.last))
         seen = f"seen on {first}" if visit.first == visit.last else f"seen from {first} to {last}"
-        came = "there before the first date" if visit.arrival is None else f"came after {times[visit.arrival.last]:%Y-%m-%d}"
-        gone = "there on the last date" if visit.departure is None else f"gone by {times[visit.departure.first]:%Y-%m-%d}"
+        came = (
+            "there before the first date"
+            if visit.arrival is None
+            else f"came after {times[visit.arrival.last]:%Y-%m-%d}"
+        )
+        gone = (
+            "there on the last date" if visit.departure is None else f"gone by {times[visit.departure.first]:%Y-%m-%d}"
+        )
         words.append(f"{seen} ({came}, {gone})")
     return "; ".join(words)
 
@@ -168,7 +174,9 @@ def _caveats(result: SeriesResult) -> list[tuple[str, str]]:
             for one in result.series]  # fmt: skip
     lines.append(("Gaps.", f"Passes that show nothing: {'; '.join(lost)}. Of those times nothing is known."))
     if not result.complete:
-        lines.append(("Not complete.", "A source failed or answered in part; what is missing may have shown something."))
+        lines.append(
+            ("Not complete.", "A source failed or answered in part; what is missing may have shown something.")
+        )
     return lines
 
 

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from detect.activity import Testimony, count_on, hear
 from detect.chain import Step
-from revisit.series_dates import SEEN, Frame, Look
+from revisit.series_dates import SEEN, Look, window_of
 from revisit.series_recipe import SeriesRecipe
-from revisit.series_dates import window_of
 from revisit.series_result import ChangeRecord, Followed, Gap, TrackSeries, ZoneDate
 
 LONG_STEP = 1.6
@@ -94,7 +93,9 @@ def make_rows(series: Sequence[TrackSeries], zones: Sequence[tuple[str, str]]) -
     )
 
 
-def _runs(rows: Sequence[ZoneDate], start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime, list[ZoneDate]]]:
+def _runs(
+    rows: Sequence[ZoneDate], start: datetime, end: datetime
+) -> Iterator[tuple[datetime, datetime, list[ZoneDate]]]:
     """Yield the times between seen dates, with the passes that show nothing."""
     last, missed = start, []
     for row in rows:
@@ -148,9 +149,9 @@ def _heard(item: Followed, step: Step, number: int, series: Sequence[TrackSeries
             item.track,
             step,
             days_of(own),
-            [one.track for one in other.objects],
-            days_of(other),
-            other.stack.valid[:, row, col],
+            others=[one.track for one in other.objects],
+            other_days=days_of(other),
+            shown=other.stack.valid[:, row, col],
         )
     return out
 

@@ -43,7 +43,7 @@ def _chip(one: TrackSeries, date: int, window: tuple[slice, slice]) -> NDArray[n
         power = np.maximum(stack.data[date, 0][window], np.float32(1e-5))
         return np.repeat(10 * np.log10(power)[..., None], 3, axis=2).astype(np.float32)
     order = [stack.bands.index(band) for band in ("B04", "B03", "B02") if band in stack.bands] or [0]
-    order = order if len(order) == 3 else [order[0]] * 3  # noqa: PLR2004 - three colours
+    order = order if len(order) == 3 else [order[0]] * 3
     return np.stack([stack.data[date, k][window] for k in order], axis=-1)
 
 
@@ -68,7 +68,9 @@ def object_strip(item: Followed, one: TrackSeries) -> Image.Image | None:
     for k, (date, chip, seen) in enumerate(zip(dates, chips, valid, strict=True)):
         level = np.clip((chip - low) / max(float(high - low), 1e-6), 0, 1) ** (1 / 1.4) * 255
         shades = np.where(seen[..., None], level, 200).round().astype(np.uint8)
-        large = Image.fromarray(shades).resize((shades.shape[1] * ZOOM, shades.shape[0] * ZOOM), Image.Resampling.NEAREST)
+        large = Image.fromarray(shades).resize(
+            (shades.shape[1] * ZOOM, shades.shape[0] * ZOOM), Image.Resampling.NEAREST
+        )
         x = k * (side + 8)
         picture.paste(large, (x, 0))
         there = bool(item.track.present[date])

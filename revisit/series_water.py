@@ -53,9 +53,7 @@ def vessel_count(found: tuple[Vessel, ...], km2: float, sensor: str) -> VesselCo
 def _zones(frame: Frame, kinds: tuple[str, ...]) -> dict[str, BoolArray]:
     """Return the zones (row, col) of some kinds on the padded frame."""
     wanted = {zone.name for zone in frame.ground.aoi.zones if zone.kind in kinds}
-    return {
-        name: np.pad(pixels, frame.margin) for name, pixels in frame.ground.zones.items() if name in wanted
-    }
+    return {name: np.pad(pixels, frame.margin) for name, pixels in frame.ground.zones.items() if name in wanted}
 
 
 def _open(water: BoolArray) -> BoolArray:
@@ -100,7 +98,9 @@ def count_vessels(stack: DateStack, frame: Frame) -> tuple[dict[str, dict[int, V
             inside = tuple(v for v in found if water[tuple(int(round(k)) for k in v.centre)])
             km2 = float((water & stack.valid[date]).sum()) * gsd**2 / 1e6
             counts[name][date] = vessel_count(inside, km2, stack.sensor)
-    said = (f"{stack.name}: no vessels counted on {', '.join(missed)}: {next(iter(missed.values()))}",) if missed else ()
+    said = (
+        (f"{stack.name}: no vessels counted on {', '.join(missed)}: {next(iter(missed.values()))}",) if missed else ()
+    )
     return counts, said
 
 

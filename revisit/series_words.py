@@ -39,12 +39,12 @@ def range_of(least: int, most: int) -> str:
 
 def chance(value: float) -> str:
     """Return a chance as text that never says 0."""
-    return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.01 else f"{value:.2f}"  # noqa: PLR2004 - digits
+    return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.01 else f"{value:.2f}"
 
 
 def surety(value: float) -> str:
     """Return a probability as text that never says 1."""
-    return "> 0.99" if value > 0.99 else f"{value:.2f}"  # noqa: PLR2004 - digits
+    return "> 0.99" if value > 0.99 else f"{value:.2f}"
 
 
 def size(item: Followed) -> str:
@@ -62,7 +62,7 @@ def used_of(one: TrackSeries) -> str:
     parts = []
     for state, group in groupby(sorted(lost, key=lambda pair: (pair[0], pair[1].scene.acquired)), lambda p: p[0]):
         named = [f"{look.scene.acquired:%Y-%m-%d}" for _, look in group]
-        shown = ", ".join(named[:4]) + (f" and {len(named) - 4} more" if len(named) > 4 else "")  # noqa: PLR2004 - room
+        shown = ", ".join(named[:4]) + (f" and {len(named) - 4} more" if len(named) > 4 else "")
         parts.append(f"{state}: {shown}")
     earlier = sum(look.state == "used" for look in one.stack.looks) - len(used)
     text = f"{SENSORS[one.stack.sensor]}, {one.stack.track}: {plural(len(within), 'date')}, {len(used)} used"
@@ -107,11 +107,7 @@ def _what(changes: Sequence[ChangeRecord]) -> str:
 
 def _radar(changes: Sequence[ChangeRecord], result: SeriesResult) -> str:
     """Return what the other sensor says of some changes."""
-    votes = [
-        (result.series[number], testimony)
-        for change in changes
-        for number, testimony in change.heard.items()
-    ]
+    votes = [(result.series[number], testimony) for change in changes for number, testimony in change.heard.items()]
     if not votes:
         return ""
     agreed = [(one, heard) for one, heard in votes if heard.witness == "agrees"]

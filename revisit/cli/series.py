@@ -26,7 +26,7 @@ Source = Annotated[
 Baseline = Annotated[
     int,
     typer.Option(
-        help="Dates of a track from which what is usual is learned; where the window holds fewer, earlier ones are read."
+        help="Dates of a track that teach what is usual; where the window holds fewer, earlier ones are read."
     ),
 ]
 Alarms = Annotated[
@@ -58,7 +58,7 @@ def _print(result: SeriesResult, folder: Path, *, as_json: bool) -> None:
     typer.echo(series_digest(result, str(folder)))
 
 
-def series(  # noqa: PLR0913, PLR0917 - the command line's options, one a parameter
+def series(  # noqa: PLR0913 - the command line's options, one a parameter
     area: Area,
     *,
     first: From,
