@@ -33,7 +33,7 @@ def _rows(archive: Path, first: date, last: date) -> Iterator[tuple[int, datetim
     """Yield (number of the band, time, platform) of each date."""
     with (archive / DATES).open(newline="", encoding="utf-8") as table:
         for row in csv.DictReader(table):
-            moment = datetime.fromisoformat(row["datetime"].replace("Z", "+00:00")).replace(microsecond=0)
+            moment = datetime.fromisoformat(row["datetime"]).replace(microsecond=0)
             if first <= moment.date() <= last:
                 yield int(row["band"]), moment, row["platform"].lower()
 
