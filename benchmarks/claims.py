@@ -44,13 +44,13 @@ World = Literal[
 WORLDS: tuple[World, ...] = get_args(World)
 SEED = 7_2024
 REFERENCE, LOOK, LATER = date(2024, 12, 7), date(2024, 12, 12), date(2024, 12, 17)
-BASELINE = 16
+BASELINE = 14
 RADAR_DAYS = 6
 """Between the radar passes of one orbit, by two satellites; the last one before the claims' window is on REFERENCE."""
 RADAR_BASELINE = 14
 CORNER = (768_000.0, 3_921_000.0)
 """South-west corner of the worlds, metres of `CRS`: beside the airfield that the simulator knows."""
-APRON_M, GAP_M = 600.0, 60.0
+APRON_M, GAP_M = 420.0, 60.0
 APRONS = {"apron-a": (0, 0), "apron-b": (1, 0), "apron-c": (0, 1), "apron-d": (1, 1)}
 PARKED = 6
 """Aircraft that never move."""
@@ -123,7 +123,10 @@ def world_area() -> AOI:
 def _days(world: World) -> list[date]:
     """Return the days of the passes, oldest first."""
     earlier = [REFERENCE - timedelta(days=5 * k) for k in range(BASELINE, 0, -1)]
-    return [*earlier, REFERENCE] if world == "no acquisition" else [*earlier, REFERENCE, LOOK, LATER]
+    if world == "no acquisition":
+        return [*earlier, REFERENCE]
+    # Only what is said to have left and has not is decided by the pass after the window.
+    return [*earlier, REFERENCE, LOOK, *([LATER] if world in {"false", "clouded"} else [])]
 
 
 def _radar_days() -> list[date]:

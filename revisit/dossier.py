@@ -20,10 +20,14 @@ from revisit.manifest import software
 from revisit.outputs import check_parent, staged
 from revisit.pack import write_pack
 from revisit.plain import rounded, write_json
+from revisit.stamping import SUFFIX
 
 SCHEMA = "revisit/check/1"
 CHECK, CLAIMS, VERDICTS, REPORT, PACK = "check.json", "claims.toml", "verdicts.json", "report.html", "evidence.zip"
-_OURS = {CHECK, CLAIMS, VERDICTS, REPORT, PACK, "inputs", "runs"}
+PDF, STAMP = "report.pdf", f"{PACK}{SUFFIX}"
+BESIDE = frozenset({PACK, PDF, STAMP})
+"""What lies beside the pack and not in it: a browser prints other bytes each time."""
+_OURS = {CHECK, CLAIMS, VERDICTS, REPORT, "inputs", "runs", *BESIDE}
 
 
 def parameters() -> dict[str, Any]:

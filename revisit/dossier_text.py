@@ -45,4 +45,5 @@ def dossier_text(dossier: Dossier, folder: Path, sha256: str | None) -> str:
     for verdict in dossier.verdicts:
         lines += _lines(said[verdict.id], verdict, width)
     pack = f", {folder / 'evidence.zip'} (sha256 {sha256})" if sha256 else "; no evidence pack: the check did not end"
-    return "\n".join([*lines, f"{folder / 'report.html'}{pack}"])
+    paper = f", {folder / 'report.pdf'}" if (folder / "report.pdf").is_file() else ""
+    return "\n".join([*lines, f"{folder / 'report.html'}{paper}{pack}"])

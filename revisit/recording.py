@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -37,8 +38,20 @@ LASTING: Mapping[str, type[ImageryError]] = {
 PASSING: Mapping[str, type[ImageryError]] = {SourceError.__name__: SourceError}
 """A source that failed is asked again as long as there is one; a replay fails where it failed."""
 _KEPT = {**LASTING, **PASSING}
+NAN = "nan"
 _SCENES = ("parts", "twins")
 _MOMENTS = ("acquired", "generated")
+
+
+def _plain_asset(asset: Asset) -> dict[str, Any]:
+    """Return an asset as plain JSON values, which know no NaN."""
+    values = {f.name: getattr(asset, f.name) for f in fields(asset)}
+    return values | ({"nodata": NAN} if asset.nodata is not None and math.isnan(asset.nodata) else {})
+
+
+def _asset_from(values: Mapping[str, Any]) -> Asset:
+    """Return the asset of `_plain_asset`."""
+    return Asset(**(values | ({"nodata": math.nan} if values["nodata"] == NAN else {})))
 
 
 def plain_scene(scene: Scene) -> dict[str, Any]:
@@ -47,9 +60,7 @@ def plain_scene(scene: Scene) -> dict[str, Any]:
     plain = {name: iso_time(value) if isinstance(value, datetime) else value for name, value in values.items()}
     return plain | {
         "footprint": mapping(scene.footprint),
-        "assets": {
-            name: {f.name: getattr(asset, f.name) for f in fields(asset)} for name, asset in scene.assets.items()
-        },
+        "assets": {name: _plain_asset(asset) for name, asset in scene.assets.items()},
         "notes": list(scene.notes),
         **{name: [plain_scene(other) for other in getattr(scene, name)] for name in _SCENES},
     }
@@ -62,7 +73,7 @@ def scene_from(values: Mapping[str, Any]) -> Scene:
         **{**values, **moments}
         | {
             "footprint": shape(values["footprint"]),
-            "assets": {name: Asset(**asset) for name, asset in values["assets"].items()},
+            "assets": {name: _asset_from(asset) for name, asset in values["assets"].items()},
             "notes": tuple(values["notes"]),
             **{name: tuple(scene_from(other) for other in values[name]) for name in _SCENES},
         }
