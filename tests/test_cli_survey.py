@@ -22,12 +22,13 @@ from tests.scenery import Pass, feature, write_scenes
 from tests.watching import unnamed
 
 BESIDE, AROUND, AWAY = (22.3, 22.3, 60.7, 60.7), (55.3, 48.3, 104.7, 97.7), (900.3, 900.3, 940.7, 940.7)
-RUN = survey_module.run
+SURVEY: Any = survey_module
+RUN = SURVEY.run
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("revisit.detectability.with_candidates", unnamed)
+    monkeypatch.setattr("revisit.detectability.with_candidates", unnamed, raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +100,9 @@ def test_a_survey_that_was_stopped_goes_on(
     asked: list[str] = []
     monkeypatch.setattr(survey_module, "run", counted(asked, "busy", KeyboardInterrupt()))
     areas, recipe, folder = prepared(command, tmp_path)
+    steps: list[str] = []
     with pytest.raises(KeyboardInterrupt):
-        survey_module.run_survey(areas, recipe, folder, access=Access(), tell=str)
+        survey_module.run_survey(areas, recipe, folder, access=Access(), tell=steps.append)
     assert [row["outcome"] for row in rows(tmp_path / "out")] == ["compared", "not compared yet", "not compared yet"]
     failing: list[str] = []
     broken = SourceError("the server is away")

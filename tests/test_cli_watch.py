@@ -25,7 +25,7 @@ OVER = slice(64, 84)
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("revisit.detectability.with_candidates", unnamed)
+    monkeypatch.setattr("revisit.detectability.with_candidates", unnamed, raising=False)
     monkeypatch.setattr("revisit.watch_look.write_run", light_run)
 
 

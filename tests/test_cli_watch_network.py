@@ -34,7 +34,7 @@ def world() -> Iterator[Server]:
 def state(world: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a state that has looked at the clouded day."""
     world.reset()
-    monkeypatch.setattr("revisit.detectability.with_candidates", unnamed)
+    monkeypatch.setattr("revisit.detectability.with_candidates", unnamed, raising=False)
     for name, value in {**world.environment(), "REVISIT_CACHE_DIR": str(tmp_path / "cache")}.items():
         monkeypatch.setenv(name, value)
     area, made = write_aprons(tmp_path / "aprons.geojson"), tmp_path / "state.sqlite"
