@@ -19,9 +19,9 @@ from revisit.outputs import check_parent
 from revisit.pipeline import ground_of
 from revisit.recipe import Recipe, check_recipe
 from revisit.sources import Access, check_source, open_source
-from revisit.watch_look import AreaLook, Tell, look_at
+from revisit.watch_look import Tell, look_at
 from revisit.watch_store import WatchState
-from revisit.watch_values import WatchedArea, WatchWish
+from revisit.watch_values import AreaLook, WatchedArea, WatchWish
 from revisit.watch_words import outcome
 
 
