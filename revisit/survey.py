@@ -26,7 +26,7 @@ from revisit.pipeline import ground_of, run
 from revisit.plain import rounded, to_json
 from revisit.recipe import Recipe, check_recipe, recipe_table
 from revisit.runs import SavedRun, open_run
-from revisit.sources import Access, open_source
+from revisit.sources import Access, check_source
 from revisit.wording import BEYOND_CHANCE
 
 SCHEMA = "revisit/survey/1"
@@ -228,8 +228,7 @@ def run_survey(
     """
     check_survey(folder)
     check_recipe(recipe, today=datetime.now(UTC).date())
-    with open_source(recipe.source, Access(offline=True)):
-        pass
+    check_source(recipe.source)
     for aoi in areas:
         ground_of(aoi)
     folder = folder.absolute()

@@ -18,10 +18,10 @@ from revisit.errors import UsageError
 from revisit.outputs import check_parent
 from revisit.pipeline import ground_of
 from revisit.recipe import Recipe, check_recipe
-from revisit.sources import Access, open_source
-from revisit.watch_look import AreaLook, Tell, look_at
+from revisit.sources import Access, check_source, open_source
+from revisit.watch_look import Tell, look_at
 from revisit.watch_store import WatchState
-from revisit.watch_values import WatchedArea, WatchWish
+from revisit.watch_values import AreaLook, WatchedArea, WatchWish
 from revisit.watch_words import outcome
 
 
@@ -90,8 +90,7 @@ def _checked(spec: str, wish: WatchWish) -> AOI:
         false_alarms_per_km2=wish.false_alarms_per_km2,
     )
     check_recipe(recipe, today=datetime.now(UTC).date())
-    with open_source(wish.source, Access(offline=True)):
-        pass
+    check_source(wish.source)
     aoi = load_area(spec)
     ground_of(aoi)
     return aoi

@@ -6,16 +6,14 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from imagery.addresses import Reach, parse_origin, reach_of
 from imagery.errors import AddressError, SourceError
+from imagery.exchange import Hosts
+from imagery.retry import Clock, Patience
 from revisit.errors import UsageError
 from revisit.watch_store import WatchState
 from revisit.watch_values import Notice
-
-if TYPE_CHECKING:
-    from imagery.addresses import Reach
-    from imagery.retry import Clock, Patience
 
 SECRET_VARIABLE = "REVISIT_WEBHOOK_SECRET"  # noqa: S105 - the name of a variable, not a secret
 LEAST_SECRET = 16
@@ -71,9 +69,6 @@ def webhook_of(url: str, environment: Mapping[str, str], *, allow_private: bool)
     UsageError
         For an address that is not asked and a secret that is missing or short; neither is shown.
     """
-    from imagery.addresses import parse_origin, reach_of
-    from imagery.exchange import Hosts
-
     secret = environment.get(SECRET_VARIABLE, "")
     if len(secret) < LEAST_SECRET:
         state = f"has {len(secret)} characters" if secret else "is not set"
@@ -118,7 +113,6 @@ def deliver_notices(
         Why something still waits; None where nothing does.
     """
     from imagery.http.posting import PATIENCE, Parcel, deliver
-    from imagery.retry import Clock
 
     ticking = clock or Clock()
     for notice in waiting(state, names):

@@ -7,18 +7,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from aoi import AOI, Grid
+from aoi import AOI
 from aoi.assemble import area_from_outlines
 from aoi.geojson import read_geojson
 from aoi.names import slug
 from detect.errors import DetectError
 from imagery.burn import outline
-from imagery.datatake import one_per_pass, same_pass
+from imagery.datatake import one_per_pass
 from imagery.errors import ImageryError, InsufficientImageryError, SourceError
-from imagery.raster import Raster
-from imagery.scene import Period, Scene
+from imagery.scene import Scene
 from imagery.select import LEAST
-from imagery.sources.base import Found, Source, Survey
+from imagery.sources.base import Source
 from revisit.errors import UsageError
 from revisit.ground import Ground
 from revisit.outputs import write_run
@@ -27,79 +26,22 @@ from revisit.recipe import Recipe
 from revisit.result import Flag, Result
 from revisit.scenes import Reader
 from revisit.watch_notice import Told, notice_of
+from revisit.watch_pair import PairSource
 from revisit.watch_plan import Plan, Task, known_of, look_from, one_level, plan_looks, reported_as, search_period
 from revisit.watch_store import WatchState
-from revisit.watch_values import SENSORS_OF, Judgement, KnownPass, NewChange, SeenPass, WatchedArea
+from revisit.watch_values import (
+    SENSORS_OF,
+    AreaLook,
+    Compared,
+    Judgement,
+    KnownPass,
+    NewChange,
+    SeenPass,
+    WatchedArea,
+)
 from revisit.wording import by_chance
 
 Tell = Callable[[str], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Compared:
-    """One comparison of this look."""
-
-    before: SeenPass
-    after: SeenPass
-    new: int
-    again: int
-    valid_share: float
-    """Of the searched ground, on both dates."""
-    refused: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class AreaLook:
-    """What came of a look at an area."""
-
-    name: str
-    compared: tuple[Compared, ...] = ()
-    clouded: tuple[SeenPass, ...] = ()
-    """New passes, looked at now, of which too little is valid."""
-    alone: tuple[SeenPass, ...] = ()
-    """New passes, looked at now, with nothing to compare them with."""
-    problems: tuple[str, ...] = ()
-    """Why it could not be looked at in full; what is missing is tried again at the next call."""
-    warnings: tuple[str, ...] = ()
-    passes: tuple[KnownPass, ...] = ()
-    """All that are known or listed, of all sensors, oldest first."""
-
-    @property
-    def new(self) -> int:
-        """New changes."""
-        return sum(one.new for one in self.compared)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PairSource:
-    """A source in which the days of two passes hold these two and no others."""
-
-    source: Source
-    before: Scene
-    after: Scene
-
-    @property
-    def name(self) -> str:
-        """Of the source behind."""
-        return self.source.name
-
-    def search(self, aoi: AOI, periods: Sequence[Period], *, sensor: str) -> Found:
-        """Return what the source finds, without other passes of the two days."""
-        found = self.source.search(aoi, periods, sensor=sensor)
-        return replace(found, scenes=tuple(scene for scene in found.scenes if self._is_wanted(scene)))
-
-    def _is_wanted(self, scene: Scene) -> bool:
-        days = {scene.acquired.date(): scene for scene in (self.before, self.after)}
-        own = days.get(scene.acquired.date())
-        return own is None or same_pass(own, scene)
-
-    def survey(self, scene: Scene, grid: Grid) -> Survey | None:
-        """Return what the source's classification tells."""
-        return self.source.survey(scene, grid)
-
-    def read(self, scene: Scene, grid: Grid, bands: Sequence[str]) -> Raster:
-        """Return what the source reads."""
-        return self.source.read(scene, grid, bands)
 
 
 def kept_area(area: WatchedArea) -> AOI:

@@ -141,3 +141,38 @@ class Notice:
     """JSON, to the byte as it is sent."""
     printed: bool
     webhook: Delivery
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """One comparison of this look."""
+
+    before: SeenPass
+    after: SeenPass
+    new: int
+    again: int
+    valid_share: float
+    """Of the searched ground, on both dates."""
+    refused: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AreaLook:
+    """What came of a look at an area."""
+
+    name: str
+    compared: tuple[Compared, ...] = ()
+    clouded: tuple[SeenPass, ...] = ()
+    """New passes, looked at now, of which too little is valid."""
+    alone: tuple[SeenPass, ...] = ()
+    """New passes, looked at now, with nothing to compare them with."""
+    problems: tuple[str, ...] = ()
+    """Why it could not be looked at in full; what is missing is tried again at the next call."""
+    warnings: tuple[str, ...] = ()
+    passes: tuple[KnownPass, ...] = ()
+    """All that are known or listed, of all sensors, oldest first."""
+
+    @property
+    def new(self) -> int:
+        """New changes."""
+        return sum(one.new for one in self.compared)

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from revisit.errors import one_line
-from revisit.watch_look import AreaLook, Compared
 from revisit.watch_plan import next_pass
-from revisit.watch_values import SENSOR_NAMES, KnownPass, SeenPass
+from revisit.watch_values import SENSOR_NAMES, AreaLook, Compared, KnownPass, SeenPass
 from revisit.wording import percent, plural
 
 AGAIN = "Tried again at the next call"

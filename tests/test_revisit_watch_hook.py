@@ -97,7 +97,8 @@ def test_a_receiver_made_from_the_documentation_takes_each_notice_once(state: Wa
     finally:
         receiver.kill()
         receiver.wait()
-        receiver.stdout.close()
+        if receiver.stdout:
+            receiver.stdout.close()
     assert waiting(state, []) == ()
     assert [json.loads((folder / f"{n}.json").read_bytes())["title"][:6] for n in (1, 2)] == ["day 12", "day 17"]
 

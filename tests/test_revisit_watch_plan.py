@@ -47,7 +47,9 @@ def known(one: Scene, share: float = 1.0, **changed: Any) -> KnownPass:
     return KnownPass(key=1, sensor=one.sensor, share=share, **(facts | changed))
 
 
-def pairs(scenes: Sequence[Scene], shares: Mapping[str, float] | None = None, **changed: Any) -> list[tuple[int, int]]:
+def pairs(
+    scenes: Sequence[Scene], shares: Mapping[str, float] | None = None, judged: frozenset[tuple[int, int]] = frozenset()
+) -> list[tuple[int, int]]:
     """Return the days (before, after) that are to be compared; scenes are whole where nothing else is said."""
     valid = shares or {}
 
@@ -60,8 +62,8 @@ def pairs(scenes: Sequence[Scene], shares: Mapping[str, float] | None = None, **
             else SeenPass(key=row(int(one.id[1:])), scene=one, acquired=one.acquired, share=share, refused=refused)
         )
 
-    fields = {"start": START, "judged": frozenset()} | changed
-    plan = plan_looks(sorted(scenes, key=lambda one: one.acquired), look=look, **fields)
+    ordered = sorted(scenes, key=lambda one: one.acquired)
+    plan = plan_looks(ordered, start=START, judged=judged, look=look)
     return [(int(task.before.scene.id[1:]), int(task.after.scene.id[1:])) for task in plan.tasks]
 
 

@@ -20,11 +20,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from revisit import watch_look
 from revisit.cli.main import call
 from tests.watching import light_run, unnamed
 
-RUN = watch_look.run
+LOOK: Any = import_module("revisit.watch_look")
+RUN = LOOK.run
 KEPT: dict[tuple[str, str], Any] = {}
 """Results by their two dates: each comparison is really made, once, and inherited by whoever is forked later."""
 
@@ -92,10 +92,11 @@ def forked(told: dict[str, Any]) -> int:
 
 def main() -> None:
     """Serve until stdin ends."""
-    watch_look.run = remembered
+    LOOK.run = remembered
     if os.environ.get("LIGHT_RUNS"):
-        watch_look.write_run = light_run
-    import_module("revisit.detectability").with_candidates = unnamed
+        LOOK.write_run = light_run
+    objects: Any = import_module("revisit.detectability")
+    objects.with_candidates = unnamed
     for line in sys.stdin:
         told = json.loads(line)
         if told.get("warm"):

@@ -49,8 +49,11 @@ def _summary(rows: Sequence[Surveyed]) -> list[str]:
     made = [row for row in rows if row.flags is not None]
     flags, chance = sum(row.flags or 0 for row in made), sum(row.by_chance or 0 for row in made)
     if made:
-        rate = "were asked for by chance" if any(not row.calibrated for row in made) else "chance alone would give"
-        lines.append(f"{plural(flags, 'change')} flagged in all; about {number(chance, 2)} {rate}")
+        about = f"about {number(chance, 2)}"
+        doubt = any(not row.calibrated for row in made)
+        unknown = f"{about} by chance were asked for, but the true number is not known"
+        rate = unknown if doubt else f"chance alone would give {about}"
+        lines.append(f"{plural(flags, 'change')} flagged in all; {rate}")
     if any(row.simulated for row in made):
         lines.insert(0, SIMULATED)
     return lines

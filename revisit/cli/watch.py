@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,12 +12,10 @@ import typer
 from typer.core import TyperGroup
 
 from revisit.cli.terminal import fail, meter, print_json, tell, warn
-from revisit.errors import CHANGED, SOURCE_FAILED, UsageError, one_line
+from revisit.errors import SOURCE_FAILED, UsageError, one_line
 from revisit.sources import Access
 
 if TYPE_CHECKING:
-    from revisit.watch_call import LookDone
-    from revisit.watch_hook import Webhook
     from revisit.watch_store import WatchState
     from revisit.watch_values import Notice, WatchedArea, WatchWish
 
@@ -216,87 +212,6 @@ def list_areas(state: State = STATE, as_json: AsJson = False) -> None:
         typer.echo("nothing is watched; `revisit watch add AREA` begins it")
 
 
-def _print_notices(state: WatchState, names: Sequence[str], looks: Sequence[LookDone], *, as_json: bool) -> int:
-    """Print what was not printed yet, and keep that it was; return how many.
-
-    Kept after it was written: a kill in between prints it twice, never not at all.
-    """
-    from revisit.watch_notice import lines_of
-
-    notices = [notice for notice in state.notices(names) if not notice.printed]
-    if as_json:
-        told = [{"area": done.look.name, "outcome": done.said, "complete": not done.look.problems} for done in looks]
-        print_json({"looks": told, "notices": [json.loads(notice.payload) for notice in notices]})
-    else:
-        for notice in notices:
-            typer.echo("\n".join(map(one_line_kept, lines_of(json.loads(notice.payload)))))
-    sys.stdout.flush()
-    for notice in notices:
-        state.mark_printed(notice)
-    return len(notices)
-
-
-def one_line_kept(text: str) -> str:
-    """Return a line that steers no terminal, its indent kept."""
-    return text[: len(text) - len(text.lstrip(" "))] + one_line(text)
-
-
-def _deliver(state: WatchState, names: Sequence[str], webhook: Webhook | None) -> bool:
-    """Send what waits; return whether nothing that should have been sent still waits."""
-    from revisit.watch_hook import deliver_notices, waiting
-
-    problem = deliver_notices(state, names, webhook) if webhook else None
-    left = len(waiting(state, names))
-    if problem:
-        warn(f"the webhook did not take {left} notice(s): {problem}. They are sent again at the next call")
-    elif left:
-        warn(f"{left} notice(s) of an earlier call wait for a webhook; give --webhook to send them")
-    return problem is None
-
-
-def _watch(
-    state: WatchState,
-    names: Sequence[str],
-    *,
-    runs: Path,
-    access: Access,
-    feed: Path | None,
-    webhook: Webhook | None,
-    fail_on_change: bool,
-    as_json: bool,
-) -> int:
-    """Look, and tell what is new on every way; return the exit code."""
-    from revisit.watch_call import run_watch
-    from revisit.watch_feed import check_feed, write_feed
-
-    areas = state.areas(names)
-    if not areas:
-        raise UsageError("nothing is watched; `revisit watch add AREA` begins it")
-    if feed:
-        check_feed(feed)
-    looks: list[LookDone] = []
-
-    def done(one: LookDone) -> None:
-        looks.append(one)
-        for warning in one.look.warnings:
-            warn(f"{one.look.name}: {warning}")
-        if as_json:
-            tell(one.said)
-        else:
-            typer.echo(one.said)
-
-    sends = webhook is not None
-    whole = run_watch(state, areas, runs=runs, access=access, webhook=sends, tell=tell, done=done)
-    looked = [area.name for area in areas]
-    changed = _print_notices(state, looked, looks, as_json=as_json)
-    delivered = _deliver(state, looked, webhook)
-    if feed:
-        write_feed(state, feed)
-    if changed and fail_on_change:
-        return CHANGED
-    return 0 if whole and delivered else SOURCE_FAILED
-
-
 @watch_app.command("run")
 def run_now(  # noqa: PLR0913 - the command line's options, one a parameter
     names: Names = None,
@@ -319,6 +234,7 @@ def run_now(  # noqa: PLR0913 - the command line's options, one a parameter
 
     Example: revisit watch run --feed changes.xml
     """
+    from revisit.cli.watch_call import look_and_tell
     from revisit.watch_hook import webhook_of
     from revisit.watch_store import open_state
 
@@ -326,7 +242,7 @@ def run_now(  # noqa: PLR0913 - the command line's options, one a parameter
 
     def work() -> int:
         with open_state(state) as opened:
-            return _watch(
+            return look_and_tell(
                 opened,
                 names or [],
                 runs=out or state.absolute().parent / "runs",
@@ -361,6 +277,7 @@ def both(  # noqa: PLR0913 - the command line's options, one a parameter
     as_json: AsJson = False,
 ) -> None:
     """Add the areas that are not on the list, and look at these. Those on the list stay as they were added."""
+    from revisit.cli.watch_call import look_and_tell
     from revisit.watch_call import add_areas, names_of
     from revisit.watch_hook import webhook_of
     from revisit.watch_store import open_state
@@ -373,7 +290,7 @@ def both(  # noqa: PLR0913 - the command line's options, one a parameter
             known, unknown = names_of(opened, areas)
             added = add_areas(opened, unknown, wish) if unknown else ()
             _say_added(opened, added)
-            return _watch(
+            return look_and_tell(
                 opened,
                 [*known, *added],
                 runs=out or state.absolute().parent / "runs",
