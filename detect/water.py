@@ -27,6 +27,8 @@ WATER_SHARE = 0.4
 """Of the way from the median of water to that of land in the near infrared: up to there it is water."""
 LAND_OVER_WATER = 0.15
 """Reflectance of land over water in the near infrared where a scene has no land to show it."""
+BLACK = 0.025
+"""Reflectance by which the infrared of dark ground stands nearer to the green, or more above it, than that of water."""
 SENSOR_NOISE = 0.0015
 """Reflectance: no sea is smoother."""
 
@@ -111,7 +113,9 @@ def water_of(infrared: FloatArray, valid: BoolArray, *, gsd: float, green: Float
     high = float(np.median(others)) if len(others) * gsd**2 >= LEAST_LAND_M2 else low + LAND_OVER_WATER
     dark = valid & (infrared < low + WATER_SHARE * (high - low))
     if green is not None:  # a quay black with coal or ore is dark in both; ships and shores are too thin for that
-        black = dark & (infrared > green + np.float32(4 * SENSOR_NOISE))
+        # Haze lifts the green more than the infrared, over water and quay alike.
+        usual = np.float32(np.median((infrared - green)[sure]))
+        black = dark & (infrared - green > usual + np.float32(BLACK))
         dark &= ~morphology(black, cv2.MORPH_OPEN, 2)
     water = bodies(dark, least, darker)
     if not water.any():
