@@ -125,7 +125,7 @@ def test_real_ports_are_searched_by_one_rule(real_data: Path, name: str) -> None
     scene = read_scene(real_data / "sen2ships" / name)
     valid = np.ones(scene.bands["B08"].shape, bool)
     vessels = optical_vessels(scene.bands, valid, gsd=scene.gsd)
-    water = water_of(scene.bands["B08"], valid, gsd=scene.gsd)
+    water = water_of(scene.bands["B08"], valid, gsd=scene.gsd, green=scene.bands["B03"])
     found = [any(matches(box, vessel) for vessel in vessels) for box in scene.boxes]
     by_land = [hit for hit, land in zip(found, near_land(scene, water), strict=True) if land]
     assert np.mean(found) >= 0.70
