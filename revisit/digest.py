@@ -43,8 +43,10 @@ def _both_lines(result: Result) -> list[str]:
     rate, count = number(result.recipe.false_alarms_per_km2), len(result.flags)
     chance = number(by_chance(result), 2)
     met = agreed(result)
-    by = f"{plural(count, 'change')} flagged by two sensors; chance alone would give about {chance}"
-    lines = [f"{by} ({rate} per km2 asked, half of it to each)"]
+    known = all(part.change.calibrated for part in result.parts)
+    told = f"chance alone would give about {chance}" if known else f"about {chance} by chance asked for"
+    flagged = f"{plural(count, 'change')} flagged by two sensors"
+    lines = [f"{flagged}; {told} ({rate} per km2, half of it to each)"]
     lines += [f"{met or 'none'} of the optical flags met by radar"] if count else []
     return [*lines, *(f"{sensor_head(part)}: {line}" for part in result.parts for line in honest_lines(part))]
 
