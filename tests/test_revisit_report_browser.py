@@ -138,11 +138,12 @@ def test_radar_is_shown_in_polarisations_and_both_dates_in_one(browser: Browser,
     power = np.full((2, 60, 80), 0.05, np.float32)
     later = power.copy()
     later[:, 10:50, 10:70] = 2.0
-    dates = {
-        "before": make_raster(make_grid(), BEFORE, bands=("VV", "VH"), data=power, quantity="gamma0"),
-        "after": make_raster(make_grid(), AFTER, bands=("VV", "VH"), data=later, quantity="gamma0"),
-    }
-    with visiting(browser, _file(tmp_path, make_result(flags=(), zones=(), **dates))) as visit:
+    before, after = (
+        make_raster(make_grid(), when, bands=("VV", "VH"), data=data, quantity="gamma0")
+        for when, data in ((BEFORE, power), (AFTER, later))
+    )
+    address = _file(tmp_path, make_result(flags=(), zones=(), before=before, after=after))
+    with visiting(browser, address) as visit:
         visit.page.locator("#position").fill("0")
         for choice, title in (("both", "Both dates in one"), ("false", "After 2024-12-15 08:22 UTC")):
             visit.page.locator("#colour").select_option(choice)

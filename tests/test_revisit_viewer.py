@@ -272,11 +272,10 @@ def test_a_zone_in_parts_and_a_second_sensor_are_shown(tmp_path: Path) -> None:
     zones = (replace(make_zone(grid), geometry=parts),)
     write_run(make_result(grid, zones=zones), tmp_path / "optical")
     power = np.full((2, *grid.shape), 0.05, np.float32)
-    both = {
-        role: make_raster(grid, when, bands=("VV", "VH"), data=power, quantity="gamma0")
-        for role, when in (("before", BEFORE), ("after", AFTER))
-    }
-    write_run(make_result(grid, zones=zones, flags=(), **both), tmp_path / "radar")
+    before, after = (
+        make_raster(grid, when, bands=("VV", "VH"), data=power, quantity="gamma0") for when in (BEFORE, AFTER)
+    )
+    write_run(make_result(grid, zones=zones, flags=(), before=before, after=after), tmp_path / "radar")
     runs, problems = find_runs(tmp_path)
     catalogue = Catalogue(runs, problems)
     areas = json.loads(catalogue.document)["areas"]
