@@ -226,7 +226,8 @@ def _compared(fitted: Fitted, rate: float) -> _Compared:
     except DetectError as error:
         return replace(_alone(fitted, rate), obstacle=str(error))
     sound = change if change.calibrated else _without_chances(change)
-    return _Compared(change=sound, statistics_of=series_statistics_of(fitted.pair.valid, learned))
+    statistics_of = series_statistics_of(fitted.pair.valid, learned)
+    return _Compared(change=sound, statistics_of=statistics_of, obstacle=change.doubt)
 
 
 def _searched_km2(strata: NDArray[np.uint8], valid: BoolArray, gsd: float) -> float:

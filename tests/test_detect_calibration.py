@@ -14,10 +14,10 @@ from detect.calibration import (
     busy_places,
     calibrated_map,
     fit_tail,
-    holds_on_other_dates,
     is_calibrated,
 )
 from detect.filters import FloatArray
+from detect.other_dates import holds_on_other_dates, unlike_earlier
 
 GSD, SPACING_M, SIZE = 10.0, 70.0, 200
 KM2 = SIZE * SIZE * (GSD / 1000) ** 2
@@ -130,3 +130,14 @@ def test_what_holds_on_all_ground_may_not_hold_where_it_is_searched() -> None:
 def test_one_group_of_dates_shows_nothing_of_others() -> None:
     alone = replace(nulls(tuple(null_map(seed) for seed in range(6))), folds=(0,) * 6)
     assert not holds_on_other_dates(alone, EVERYWHERE, per_km2=1.0)
+
+
+def test_two_dates_that_differ_all_over_as_no_earlier_ones_do_are_told_apart() -> None:
+    learned = nulls(tuple(null_map(seed) for seed in range(6)))
+    assert unlike_earlier(null_map(50), learned) is None
+    fleet = null_map(51)
+    fleet[10::25, 10::25] += 200
+    assert unlike_earlier(fleet, learned) is None
+    times = unlike_earlier(null_map(52, 1.5), learned)
+    assert times is not None
+    assert times > 1.7
