@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.calibration import Nulls, busy_places, calibrated_map, holds_on_other_dates, is_calibrated
+from detect.calibration import Nulls, busy_places, calibrated_map, is_calibrated
 from detect.change import Change, ScaleChange
 from detect.filters import BoolArray
 from detect.heldout import pairs_of_a_date
 from detect.optical import ALIKE, Pair, PairModel, signed_direction
+from detect.other_dates import holds_on_other_dates, unlike_earlier
 from detect.series import Series
 from detect.series_maps import Frame, departures_of
 from detect.significance import AREA_SPACING_M, OBJECT_SPACING_M, odd_pixels
@@ -120,6 +121,15 @@ def _area_nulls(series: Series, model: SeriesModel, calm: BoolArray) -> Nulls:
     )
 
 
+def _doubt(times: float | None) -> str | None:
+    """Return why thresholds of earlier dates do not hold for the two dates, if they do not."""
+    if times is None:
+        return None
+    return (
+        f"all over the ground the two dates differ in {times:.1f} times as many places as they do, as in another season"
+    )
+
+
 def _areas_hold(nulls: Nulls, searched: BoolArray, rate: float) -> bool:
     """Return whether the rate of areas is true on dates that it was not learned from."""
     rates = {max(rate, least) for least in AREAS_JUDGED_PER_KM2}
@@ -154,8 +164,9 @@ def detect_series(
     -------
     Change
         `calibrated` False where the held-out pairs contradict the learned rate of objects, at 1 per km2 or the asked
-        one if that is higher. Areas are judged by themselves: where their rate does not hold on each group of dates,
-        they have no p-values, and the objects keep theirs.
+        one if that is higher, or where the two dates differ all over as no earlier ones do (`doubt`). Areas are judged
+        by themselves: where their rate does not hold on each group of dates, they have no p-values, and the objects
+        keep theirs.
     """
     model = model or fit_series(series)
     maps = series_statistics(series.before, series.after, series.valid, model)
@@ -174,6 +185,7 @@ def detect_series(
         threshold=threshold,
     )
     sound = is_calibrated(object_nulls, per_km2=OBJECT_SHARE * max(false_alarms_per_km2, JUDGED_PER_KM2))
+    doubt = _doubt(unlike_earlier(maps.objects, object_nulls))
 
     rate = (1 - OBJECT_SHARE) * false_alarms_per_km2
     threshold, p_value = calibrated_map(maps.areas, area_nulls, per_km2=rate)
@@ -185,4 +197,11 @@ def detect_series(
         direction=signed_direction(pair, pair_model, outer=wide, options=model.options),
         threshold=np.where(searched, threshold, np.float32(np.nan)),
     )
-    return Change(objects=objects, areas=areas, valid=model.seen, method=METHOD, calibrated=sound)
+    return Change(
+        objects=objects,
+        areas=areas,
+        valid=model.seen,
+        method=METHOD,
+        calibrated=sound and doubt is None,
+        doubt=doubt if sound else None,
+    )

@@ -252,53 +252,17 @@ def is_calibrated(nulls: Nulls, *, per_km2: float) -> bool:
     if not middle:
         return False
     try:
-        told = [_passed(one.tails(), other, per_km2=per_km2) for one, other in (halves, halves[::-1])]
+        told = [passed(one.tails(), other, per_km2=per_km2) for one, other in (halves, halves[::-1])]
     except TooLittleGroundError:
         return False
-    return not (_too_many(told, CONTRADICTED) or _too_few(told, CONTRADICTED))
-
-
-def holds_on_other_dates(nulls: Nulls, searched: BoolArray, *, per_km2: float) -> bool:
-    """Return whether thresholds give the asked rate within WITHIN on each group of dates that they do not know.
-
-    What comes with a date (the season, haze, rain on soil) comes to all of its pairs: a threshold that holds on the sum
-    of all pairs may still be passed tenfold on one date and never on another. So none of the groups may have too many,
-    and all together neither too many nor too few; nor may what is searched have too many, where it is but a part of the
-    ground. Chance is allowed for as in `is_calibrated`.
-
-    Parameters
-    ----------
-    nulls
-        With `folds`, of two groups or more.
-    searched
-        (row, col) the part of the ground that is asked about.
-    per_km2
-        Rate that is asked of the threshold.
-    """
-    groups = sorted(set(nulls.folds))
-    if len(groups) < 2:
-        return False
-    try:
-        tails = [nulls.of_fold(one, inside=False).tails() for one in groups]
-    except TooLittleGroundError:
-        return False
-    apart = [nulls.of_fold(one, inside=True) for one in groups]
-    part = [replace(one, calm=one.calm & searched) for one in apart]
-    whole, asked = (
-        [_passed(known, one, per_km2=per_km2) for known, one in zip(tails, tested, strict=True)]
-        for tested in (apart, part)
-    )
-    # Each group is one look more at chance.
-    broken = any(_too_many([one], CONTRADICTED / len(groups)) for one in (*whole, *asked))
-    many = _too_many(asked, CONTRADICTED) or _too_many(whole, CONTRADICTED)
-    return not (broken or many or _too_few(whole, CONTRADICTED))
+    return not (too_many(told, CONTRADICTED) or too_few(told, CONTRADICTED))
 
 
 Passed = tuple[float, float]
 """Maxima beyond a threshold, and how many were asked for, over the pairs that share a date."""
 
 
-def _passed(tails: dict[int, NullTail], tested: Nulls, *, per_km2: float) -> Passed:
+def passed(tails: dict[int, NullTail], tested: Nulls, *, per_km2: float) -> Passed:
     """Return how many maxima of some maps pass the thresholds that others gave, and how many were asked for."""
     count, expected = 0, 0.0
     for kind, tail in tails.items():
@@ -308,13 +272,13 @@ def _passed(tails: dict[int, NullTail], tested: Nulls, *, per_km2: float) -> Pas
     return count / tested.once, expected / tested.once
 
 
-def _too_many(told: Sequence[Passed], limit: float) -> bool:
+def too_many(told: Sequence[Passed], limit: float) -> bool:
     """Return whether chance gives so many with less than `limit`, even if WITHIN times the asked were the truth."""
     count, expected = (sum(part) for part in zip(*told, strict=True))
     return int(count) > 0 and float(pdtrc(int(count) - 1, WITHIN * expected)) < limit
 
 
-def _too_few(told: Sequence[Passed], limit: float) -> bool:
+def too_few(told: Sequence[Passed], limit: float) -> bool:
     """Return whether chance gives so few with less than `limit`, even if the asked over WITHIN were the truth."""
     count, expected = (sum(part) for part in zip(*told, strict=True))
     return float(pdtr(int(count), expected / WITHIN)) < limit

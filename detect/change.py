@@ -39,6 +39,8 @@ class Change:
     """One sentence for the manifest."""
     calibrated: bool
     """Whether the thresholds come from dates of the same ground on which nothing was asked for."""
+    doubt: str | None = None
+    """Why they do not hold for the two dates, though they hold on those that they come from."""
 
 
 @dataclass(frozen=True, kw_only=True)

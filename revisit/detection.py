@@ -28,6 +28,9 @@ from revisit.detectability import name_candidates, pair_statistics
 from revisit.flags import crop_objects
 from revisit.ground import Ground
 
+NO_CHANCE = "no probability: on earlier dates the thresholds of areas did not hold"
+"""Note of a flag that has none in a calibrated run."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Detected:
@@ -223,7 +226,8 @@ def _compared(fitted: Fitted, rate: float) -> _Compared:
     except DetectError as error:
         return replace(_alone(fitted, rate), obstacle=str(error))
     sound = change if change.calibrated else _without_chances(change)
-    return _Compared(change=sound, statistics_of=series_statistics_of(fitted.pair.valid, learned))
+    statistics_of = series_statistics_of(fitted.pair.valid, learned)
+    return _Compared(change=sound, statistics_of=statistics_of, obstacle=change.doubt)
 
 
 def _searched_km2(strata: NDArray[np.uint8], valid: BoolArray, gsd: float) -> float:
@@ -248,6 +252,10 @@ def find_changes(fitted: Fitted, *, scenes: tuple[Scene, Scene], rate: float) ->
     change = compared.change
     objects = find_objects(change, fitted.pair, fitted.model)
     objects = with_chances(objects, _searched_km2(fitted.strata, change.valid, fitted.pair.gsd))
+    if change.calibrated:
+        objects = tuple(
+            item if item.p_value is not None else replace(item, notes=(*item.notes, NO_CHANCE)) for item in objects
+        )
     named = name_candidates(objects, ground, fitted.before, fitted.after, scenes=scenes)
     return Detected(
         change=cropped(change, ground.grid, margin),

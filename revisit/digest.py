@@ -11,8 +11,10 @@ from revisit.result import Flag, Result
 from revisit.seen import seen_lines
 from revisit.witnessed import SENSOR_WORDS, other_cell, ratio_words, sensor_head
 from revisit.wording import (
+    AREAS_UNCALIBRATED,
     BEYOND_CHANCE,
     agreed,
+    areas_uncalibrated,
     beyond_chance,
     by_chance,
     number,
@@ -68,9 +70,12 @@ def honest_lines(result: Result) -> list[str]:
         return [_no_change(result), f"Chance alone would give about {chance} ({rate} per km2 asked)."]
     beyond = beyond_chance(result)
     few = f"fewer than {BEYOND_CHANCE:g} such expected"
+    areas = sum(flag.object.scale == "area" for flag in result.flags)
+    told = areas and areas_uncalibrated(result)
     return [
         f"{plural(count, 'change')} flagged; chance alone would give about {chance} ({rate} per km2 asked)",
         f"{beyond or 'none'} of them beyond chance ({few})",
+        *([f"{plural(areas, 'area')} among them: {AREAS_UNCALIBRATED}"] if told else []),
     ]
 
 

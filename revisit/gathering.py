@@ -103,7 +103,8 @@ def _sorted_flags(compared: Compared, result: Result, claim: Claim, place: Place
         for flag in fitting
         if flag.object.p_value is not None
     ]
-    return _Sorted(matches=tuple(matches), unclear=len(inside) - len(fitting), flags=len(inside))
+    # A flag without a probability may be it and proves nothing: it must not pass for silence.
+    return _Sorted(matches=tuple(matches), unclear=len(inside) - len(matches), flags=len(inside))
 
 
 def look_of(scene: Scene, reference: Scene, compared: Compared, claim: Claim, place: Place) -> Look:

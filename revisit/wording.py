@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import numpy as np
+
 from detect.series import MIN_DATES
 from revisit.flags import SIMULATED as SIMULATED_NOTE
 from revisit.ground import outline_note
@@ -15,6 +17,8 @@ from revisit.witnessed import sensor_head, window_of
 
 BEYOND_CHANCE = 0.1
 """A flag of which chance would give fewer than this many in the searched ground is called beyond chance."""
+
+AREAS_UNCALIBRATED = "areas have no probability here, since their thresholds did not hold on all earlier dates"
 
 _SENSORS = {"s2": "Sentinel-2 MSI (optical)", "s1": "Sentinel-1 C-band radar"}
 
@@ -142,6 +146,13 @@ def why_uncalibrated(result: Result) -> str | None:
     )
 
 
+def areas_uncalibrated(result: Result) -> bool:
+    """Return whether the areas of a calibrated run have no probability: their rate did not hold on earlier dates."""
+    areas = result.change.areas
+    known, searched = np.isfinite(areas.p_value).any(), np.isfinite(areas.threshold).any()
+    return bool(result.change.calibrated and searched and not known)
+
+
 def beyond_chance(result: Result) -> int:
     """Return how many flags are beyond chance: fewer than `BEYOND_CHANCE` such were to be expected."""
     expected = (flag.object.false_alarms for flag in result.flags)
@@ -217,6 +228,8 @@ def _calibration(result: Result) -> Caveat:
     if reason is None:
         beyond = f"{plural(beyond_chance(result), 'flag')} beyond chance: fewer than {BEYOND_CHANCE:g} such expected."
         text = f"That is the rate of {asked}, measured on {result.baseline_dates} earlier dates. {beyond}"
+        if areas_uncalibrated(result):
+            text += f" {AREAS_UNCALIBRATED[0].upper()}{AREAS_UNCALIBRATED[1:]}: it speaks of objects."
         return Caveat(head=f"Chance alone would give {chance}.", text=text)
     text = (
         f"{reason[0].upper()}{reason[1:]}. At the rate of {asked}, chance would give {chance}; it may give more. "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from detect.calibration import (
     is_calibrated,
 )
 from detect.filters import FloatArray
+from detect.other_dates import holds_on_other_dates, unlike_earlier
 
 GSD, SPACING_M, SIZE = 10.0, 70.0, 200
 KM2 = SIZE * SIZE * (GSD / 1000) ** 2
@@ -95,3 +98,46 @@ def test_maps_that_do_not_share_one_rate_are_not_calibrated() -> None:
 def test_too_few_maxima_are_refused() -> None:
     with pytest.raises(TooLittleGroundError, match="5 maxima do not show a rate"):
         fit_tail(np.arange(5.0), 1.0)
+
+
+FOLDS = tuple(k // 3 for k in range(12))
+EVERYWHERE = np.ones((SIZE, SIZE), bool)
+
+
+def by_date(factors: tuple[float, ...]) -> Nulls:
+    """Return null maps of four groups of dates, each with a level of its own."""
+    maps = tuple(null_map(seed, factors[fold]) for seed, fold in enumerate(FOLDS))
+    return replace(nulls(maps), folds=FOLDS)
+
+
+def test_what_one_group_of_dates_has_more_of_than_the_others_does_not_hold() -> None:
+    assert holds_on_other_dates(by_date((1.0, 1.0, 1.0, 1.0)), EVERYWHERE, per_km2=1.0)
+    # The sum over both halves is as it was asked, and hides that all of it comes from one group in each.
+    uneven = by_date((1.0, 1.35, 1.0, 1.35))
+    assert is_calibrated(uneven, per_km2=1.0)
+    assert not holds_on_other_dates(uneven, EVERYWHERE, per_km2=1.0)
+
+
+def test_what_holds_on_all_ground_may_not_hold_where_it_is_searched() -> None:
+    corner = np.zeros((SIZE, SIZE), bool)
+    corner[:60, :60] = True
+    factor = np.where(corner, 2.0, 1.0).astype(np.float32)
+    uneven = replace(nulls(tuple(null_map(seed) * factor for seed in range(12))), folds=FOLDS)
+    assert holds_on_other_dates(uneven, ~corner, per_km2=1.0)
+    assert not holds_on_other_dates(uneven, corner, per_km2=1.0)
+
+
+def test_one_group_of_dates_shows_nothing_of_others() -> None:
+    alone = replace(nulls(tuple(null_map(seed) for seed in range(6))), folds=(0,) * 6)
+    assert not holds_on_other_dates(alone, EVERYWHERE, per_km2=1.0)
+
+
+def test_two_dates_that_differ_all_over_as_no_earlier_ones_do_are_told_apart() -> None:
+    learned = nulls(tuple(null_map(seed) for seed in range(6)))
+    assert unlike_earlier(null_map(50), learned) is None
+    fleet = null_map(51)
+    fleet[10::25, 10::25] += 200
+    assert unlike_earlier(fleet, learned) is None
+    times = unlike_earlier(null_map(52, 1.5), learned)
+    assert times is not None
+    assert times > 1.7

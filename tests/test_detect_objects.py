@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -154,6 +154,28 @@ def test_what_a_large_area_holds_is_said_and_not_flagged_again() -> None:
     inside = np.zeros((SIZE, SIZE), np.bool_)
     inside[found.flags[0].rows, found.flags[0].cols] = True
     assert all(inside[flag.rows, flag.cols].mean() < 0.5 for flag in found.flags[1:])
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_area_larger_than_any_ring_keeps_its_contrast(sign: int) -> None:
+    before = look(fields(2, SIZE), View())
+    after = before.copy()
+    after[3, 60:140, 50:130] += np.float32(0.1 * sign)
+    areas = [flag for flag in compare(before, after).flags if flag.scale == "area" and flag.area_m2 > 300_000]
+    assert len(areas) == 1
+    assert 0.06 < sign * areas[0].contrast < 0.14
+
+
+def test_an_area_without_probability_does_not_hide_objects_that_have_one() -> None:
+    before = look(fields(2, SIZE), View())
+    found = compare(before, built(before, 10, 20))
+    area = found.flags[0]
+    held = replace(area, scale="object", rows=area.rows[:30], cols=area.cols[:30], length_m=30.0, strength=1.5)
+    for chance, kept in ((0.001, ["area"]), (None, ["object", "area"])):
+        both = objects._without_repeats(
+            [replace(held, p_value=0.01)], [replace(area, p_value=chance)], (SIZE, SIZE), 10.0
+        )
+        assert [item.scale for item in both] == kept
 
 
 def test_only_searched_ground_is_flagged() -> None:

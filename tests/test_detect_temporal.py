@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from detect import calibrated
 from detect.calibrated import detect_series
 from detect.errors import DetectError
 from detect.filters import FloatArray
@@ -125,3 +126,51 @@ def test_ground_seen_too_rarely_is_not_valid() -> None:
 def test_too_few_dates_are_refused() -> None:
     with pytest.raises(DetectError, match="3 baseline dates; at least 4"):
         series(date(101), date(102), [date(seed) for seed in range(3)])
+
+
+PATCHES = np.kron(np.random.default_rng(11).standard_normal((SIZE // 10, SIZE // 10)), np.ones((10, 10)))
+"""How much more than the others each field of 100 m grows."""
+SITE = (slice(60, 85), slice(60, 85))
+
+
+def growing(seed: int, growth: float, *, built: bool = False) -> FloatArray:
+    """Return a date on which fields have grown, each in its own way, with a building site where asked."""
+    image = date(seed) + np.float32(growth) * PATCHES.astype(np.float32)
+    if built:
+        image[(slice(None), *SITE)] += np.float32(0.08)
+    return np.asarray(image, dtype=np.float32)
+
+
+def areas_of(dates: Series) -> list[tuple[float | None, bool]]:
+    """Return the chance and "on the building site" of each flagged area."""
+    pair = Pair(before=dates.before, after=dates.after, valid=dates.valid, gsd=10.0, shift_error_px=(0.02, 0.02))
+    model = fit_pair(pair)
+    strata = np.zeros((SIZE, SIZE), np.uint8)
+    strata[40:110, 40:110] = 1
+    change = detect_series(dates, strata, false_alarms_per_km2=1.0, pair=pair, pair_model=model)
+    found = [item for item in find_objects(change, pair, model) if item.scale == "area"]
+    centre = SITE[0].start + 12
+    return [(item.p_value, bool(((item.rows == centre) & (item.cols == centre)).any())) for item in found]
+
+
+def test_a_season_that_no_earlier_pair_shows_is_no_change_of_areas_and_a_building_site_is() -> None:
+    quiet = [growing(seed, 0.001 * (seed % 3)) for seed in range(DATES)]
+    grown = areas_of(series(growing(101, 0.0), growing(102, 0.012), quiet))
+    assert not [one for one in grown if one[0] is not None and one[0] * SIZE**2 * 1e-2 < 0.1]
+    assert len(grown) <= 1
+    built = areas_of(series(growing(101, 0.0), growing(102, 0.012, built=True), quiet))
+    assert [there for _, there in built].count(True) == 1
+
+
+def test_areas_whose_rate_does_not_hold_have_no_probability_and_objects_keep_theirs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(calibrated, "holds_on_other_dates", lambda *_, per_km2: per_km2 != 1.0)
+    dates = series(date(101), date(102))
+    pair = Pair(before=dates.before, after=dates.after, valid=dates.valid, gsd=10.0, shift_error_px=(0.02, 0.02))
+    strata = np.ones((SIZE, SIZE), np.uint8)
+    change = detect_series(dates, strata, false_alarms_per_km2=0.5, pair=pair, pair_model=fit_pair(pair))
+    assert np.isnan(change.areas.p_value).all()
+    assert np.isfinite(change.areas.threshold).all()
+    assert np.isfinite(change.objects.p_value).all()
+    assert change.calibrated

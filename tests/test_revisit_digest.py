@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from detect.change import Candidate
@@ -13,6 +14,7 @@ from revisit.digest import MOST_ROWS, digest, honest_lines, table
 from revisit.pipeline import run
 from revisit.recipe import recipe_from
 from revisit.result import Flag, Result
+from revisit.wording import caveats
 from tests.scenery import Pass, write_area, write_scenes
 
 
@@ -95,6 +97,19 @@ def test_chance_and_what_is_beyond_it_stand_first_where_they_are_known(result: R
     assert shown.index("beyond chance") < shown.index("F1 ")
     assert "0.00014  0.02" in shown
     assert "ncalibrated" not in shown
+
+
+def test_areas_without_probability_are_told_apart(result: Result) -> None:
+    known = calibrated(result, 0.02, None)
+    area = replace(known.flags[1], object=replace(known.flags[1].object, scale="area"))
+    told = replace(known, flags=(known.flags[0], area))
+    assert honest_lines(told)[2].startswith("1 area among them: areas have no probability here")
+    assert "Areas have no probability here" in caveats(told)[0].text
+    assert len(honest_lines(known)) == 2
+    areas = replace(told.change.areas, p_value=np.zeros_like(told.change.areas.p_value))
+    sound = replace(told, change=replace(told.change, areas=areas))
+    assert len(honest_lines(sound)) == 2
+    assert "no probability" not in caveats(sound)[0].text
 
 
 def test_a_flag_without_a_probability_says_so(result: Result) -> None:
