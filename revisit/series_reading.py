@@ -82,6 +82,7 @@ class Reading:
     def note(
         self, scene: Scene, state: State, reason: str, within: bool, shares: Mapping[str, float] | None = None
     ) -> None:
+        """Note a scene that does not serve, and why."""
         self.looks.append(Look(scene=scene, state=state, reason=reason, within=within, shares=shares or {}))
         self.rasters.append(None)
 

@@ -20,27 +20,27 @@ from revisit.wording import percent, stamp
 MOST_STRIPS = 40
 METHOD = (
     (
-        "All passes between the two days were read, one file of each, each track by itself: one optical orbit, and every"
-        " radar orbit. Optical dates were aligned on the clearest, radar dates on what is bright and steady; dates under"
-        " haze or cloud were left out and are listed with the reason."
+        "All passes between the two days were read, one file of each, each track by itself: one optical orbit, and"
+        " every radar orbit. Optical dates were aligned on the clearest, radar dates on what is bright and steady;"
+        " dates under haze or cloud were left out and are listed with the reason."
     ),
     (
-        "Each place has its usual state and spread over the dates. A date departs from it by its filtered residual, band"
-        " by band (optical), or by the gamma likelihood ratio of its power (radar)."
+        "Each place has its usual state and spread over the dates. A date departs from it by its filtered residual,"
+        " band by band (optical), or by the gamma likelihood ratio of its power (radar)."
     ),
     (
-        "Places are followed where some date departs by more than chance would on so much ground and so many dates, by"
-        " the tail of all dates' own maxima on that kind of ground."
+        "Places are followed where a date, or 2, 4 or 8 dates in a row, depart by more than chance would on so much"
+        " ground and so many dates, by the tail of all dates' own maxima on that kind of ground."
     ),
     (
-        "A followed place is a chain of two states, empty and taken, whose chances are worked out forwards and backwards"
-        " over all dates. A change lies between the last date that shows the old state and the first that shows the new;"
-        " its confidence is the probability of just that, over all dates together. Dates that do not show the place are"
-        " left out, never read as empty."
+        "A followed place is a chain of two states, empty and taken, whose chances are worked out forwards and"
+        " backwards over all dates. A change lies between the last date that shows the old state and the first that"
+        " shows the new; its confidence is the probability of just that, over all dates together. Dates that do not"
+        " show the place are left out, never read as empty."
     ),
     (
-        "Counts are given as the 95 % range of how many places were taken, with the chance that a place is none. Vessels"
-        " on open water are counted on each date by itself, berths by their own history over one radar track."
+        "Counts are given as the 95 % range of how many places were taken, with the chance that a place is none."
+        " Vessels on open water are counted on each date by itself, berths by their own history over one radar track."
     ),
 )
 LIMITS = (
