@@ -16,7 +16,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +126,7 @@ def score_folder(folder: Path) -> list[Score]:
     truth = json.loads((folder / "truth.json").read_text())
     area = folder / "area.geojson"
     texts = [path.name for path in folder.rglob("*.json") if path.name != "truth.json"]
-    days = sorted(datetime.strptime(_eight_digits(text), "%Y%m%d").date() for text in texts if _eight_digits(text))
+    days = sorted(date.fromisoformat(_eight_digits(text)) for text in texts if _eight_digits(text))
     recipe = SeriesRecipe(
         area=str(area) if area.exists() else SITE, start=days[0], end=days[-1], source=f"folder:{folder}"
     )
