@@ -141,6 +141,8 @@ def stack_of(reading: Reading, track: str, sensor: str, *, complete: bool) -> Da
     data = np.empty((0, len(reading.bands), *shape), np.float32)
     valid = np.empty((0, *shape), np.bool_)
     said: tuple[str, ...] = ()
+    if sensor == "s2":
+        reading.clear()
     if reading.kept:
         places, data, valid, said = (_optical if sensor == "s2" else _radar)(reading)
     notes = [f"{look.scene.id}: {note}" for k in places for look in [reading.looks[k]] for note in look.scene.notes]
