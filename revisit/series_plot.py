@@ -17,7 +17,7 @@ from revisit.drawing import drawable, font, shortened
 from revisit.manifest import ATTRIBUTION
 from revisit.series_dates import window_of
 from revisit.series_result import ChangeRecord, Gap, SeriesResult, ZoneDate
-from revisit.series_words import SENSORS
+from revisit.series_words import SENSORS, years
 from revisit.symbols import SIMULATED
 
 WIDTH, LEFT, RIGHT, TOP, FOOT = 1600, 250, 30, 92, 96
@@ -242,6 +242,6 @@ def series_picture(result: SeriesResult) -> Image.Image:
             for moment in axis.ticks():
                 draw.text((axis.x(moment), TOP - 26), f"{moment:%d %b %Y}", fill=SOFT, font=font(13), anchor="mm")
     _legend(draw, picture.height - FOOT + 26, sensors)
-    notice = SIMULATED if result.simulated else f"{ATTRIBUTION} {result.recipe.start.year}-{result.recipe.end.year}"
+    notice = SIMULATED if result.simulated else f"{ATTRIBUTION} {years(result)}"
     draw.text((20, picture.height - 14), notice, fill=SOFT, font=font(13), anchor="lm")
     return picture

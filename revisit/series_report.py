@@ -13,7 +13,7 @@ from revisit.report import environment, inline_hash, template_text
 from revisit.series_recipe import series_command
 from revisit.series_result import ChangeRecord, Followed, SeriesResult, TrackSeries
 from revisit.series_strip import object_strip
-from revisit.series_words import MEANING, SENSORS, chance, honest_line, size, surety, used_of, zone_lines
+from revisit.series_words import MEANING, SENSORS, chance, honest_line, size, surety, used_of, years, zone_lines
 from revisit.symbols import SIGN_COLOURS, SIMULATED
 from revisit.wording import percent, stamp
 
@@ -202,7 +202,7 @@ def render_series(result: SeriesResult, picture: bytes) -> str:
             start=f"{recipe.start}",
             end=f"{recipe.end}",
             simulated=SIMULATED if result.simulated else None,
-            attribution=None if result.simulated else f"{ATTRIBUTION} {recipe.start.year}-{recipe.end.year}",
+            attribution=None if result.simulated else f"{ATTRIBUTION} {years(result)}",
             caveats=_caveats(result),
             summary=honest_line(result),
             used=[used_of(one) for one in result.series],

@@ -25,6 +25,12 @@ def day(moment: datetime) -> str:
     return f"{moment.day} {moment:%b}"
 
 
+def years(result: SeriesResult) -> str:
+    """Return the years of a series, such as "2024" or "2024-2025"."""
+    first, last = result.recipe.start.year, result.recipe.end.year
+    return f"{first}" if first == last else f"{first}-{last}"
+
+
 def span(after: datetime, before: datetime) -> str:
     """Return "between 12 and 17 Dec 2024"."""
     same_month = (after.year, after.month) == (before.year, before.month)
@@ -185,6 +191,9 @@ def zone_lines(zone: str, result: SeriesResult) -> list[str]:
         lines += [f"  {line}" for line in told[:MOST_LINES]]
         if len(told) > MOST_LINES:
             lines.append(f"  and {len(told) - MOST_LINES} more times of change: see series.csv")
+        berth = one.berths.get(zone)
+        if berth is not None and berth.reason:
+            lines.append(f"  berth: cannot tell: {berth.reason}")
         gaps = [gap for gap in result.gaps if gap.zone == zone and gap.series == number]
         if gaps:
             lines.append(f"  {gap_line(gaps)}")

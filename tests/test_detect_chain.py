@@ -44,9 +44,7 @@ def test_a_gap_while_the_object_stays_is_no_departure() -> None:
 
 
 def test_noise_alone_is_rarely_taken_for_a_sure_change() -> None:
-    sure = [
-        step for seed in range(60) for step in steps_of(followed("." * 12, seed=seed)) if step.confidence > 0.9
-    ]
+    sure = [step for seed in range(60) for step in steps_of(followed("." * 12, seed=seed)) if step.confidence > 0.9]
     assert len(sure) <= 6
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -160,7 +161,7 @@ def test_outputs_agree_with_one_another(result: SeriesResult, tmp_path: Path) ->
     assert [one["id"] for one in features] == [one["id"] for one in record["objects"]]
     page = (folder / "report.html").read_text()
     assert "http" not in page.replace("http-equiv", "")
-    assert "default-src 'none'" in page
+    assert "default-src 'none'" in unescape(page)
     (folder / "notes.txt").write_text("mine")
     with pytest.raises(UsageError, match="which no series wrote"):
         write_series(result, folder)
