@@ -73,7 +73,7 @@ def _gain(image: FloatArray, reference: FloatArray, seen: BoolArray) -> FloatArr
         values = one.reshape(len(one), -1)[:, few].astype(np.float64)
         spreads.append(np.median(np.abs(values - np.median(values, axis=1)[:, None]), axis=1))
     ratio = np.clip(spreads[0] / np.maximum(spreads[1], 1e-6), 0.5, 2.0)
-    return ratio[:, None, None].astype(np.float32)
+    return np.asarray(ratio[:, None, None], dtype=np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ class _Ground:
         few = local.reshape(len(local), -1)[:, places[robust.thin(len(places), SPREAD_SAMPLES)]]
         floor = self.options.noise_floor**2 * np.eye(len(local))
         root = np.linalg.inv(np.linalg.cholesky(robust.covariance(few.T.astype(np.float64)) + floor))
-        return np.sqrt((turned(root.astype(np.float32), local) ** 2).mean(axis=0))
+        return np.asarray(np.sqrt((turned(root.astype(np.float32), local) ** 2).mean(axis=0)))
 
 
 def _lay_ground(dates: FloatArray, valid: BoolArray, gsd: float, options: PairOptions) -> _Ground:

@@ -99,12 +99,13 @@ class _Peaks:
         return tails
 
 
-def _peaks(seen: Departures, strata: NDArray[np.uint8], energies: Sequence[FloatArray]) -> _Peaks:
+def _peaks(strata: NDArray[np.uint8], energies: Sequence[FloatArray], gsd: float) -> _Peaks:
     """Return the maxima of all dates, each kind of ground by itself."""
-    size, km2 = odd_pixels(OBJECT_SPACING_M, seen.gsd), (seen.gsd / 1000) ** 2
+    size, km2 = odd_pixels(OBJECT_SPACING_M, gsd), (gsd / 1000) ** 2
     ground = {int(kind): 0.0 for kind in np.unique(strata[strata > 0])}
     parts: list[tuple[Values, NDArray[np.intp], NDArray[np.intp]]] = []
-    for energy, valid in zip(energies, seen.valid, strict=True):
+    for energy in energies:
+        valid = np.isfinite(energy)
         highest = np.zeros(strata.shape, bool)
         for kind in ground:
             here = valid & (strata == kind)
@@ -123,7 +124,7 @@ def _tails(
 
     The second value is the ground times dates that showed it, km2, by kind.
     """
-    peaks = _peaks(seen, strata, energies)
+    peaks = _peaks(strata, energies, seen.gsd)
     everything = np.ones(len(peaks.values), bool)
     first = peaks.tails(everything, upper=TAIL_TO)
     limits = {kind: tail.threshold(STRICT_PER_KM2 / len(energies)) for kind, tail in first.items()}

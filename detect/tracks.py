@@ -26,7 +26,7 @@ FEWEST_SHOWN = 3
 """Dates that must show a place for it to be followed."""
 PIECE_M, AFLOAT_PIECE_M = 30.0, 60.0
 """How far apart the bright points of one large object may seem to radar, on land and afloat: what comes and goes
-between the same dates and lies no farther apart is one object. Ships are longer than aircraft, and lie farther apart."""
+between the same dates and lies no farther apart is one object. Ships are longer than aircraft."""
 
 PSF_PX = 0.53
 """Standard deviation of Sentinel-2's point spread, pixels."""

@@ -1,4 +1,4 @@
-"""What is read of the dates of a place: every pass with its fate, and the pixels of those that serve, track by track."""
+"""What is read of the dates of a place: every pass with its fate, and the pixels of those that serve."""
 
 from __future__ import annotations
 

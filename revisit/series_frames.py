@@ -1,4 +1,4 @@
-"""The dates of a track on one frame: optical ones aligned and freed of haze, radar ones registered on what is steady."""
+"""The dates of a track on one frame: optical ones aligned, without haze; radar ones registered on what is steady."""
 
 from __future__ import annotations
 
@@ -145,7 +145,10 @@ def stack_of(reading: Reading, track: str, sensor: str, *, complete: bool) -> Da
     shape = tuple(size + 2 * reading.frame.margin for size in reading.frame.ground.grid.shape)
     places: list[int] = []
     data = np.empty((0, len(reading.bands), *shape), np.float32)
-    valid, said = np.empty((0, *shape), np.bool_), ()
+    valid = np.empty((0, *shape), np.bool_)
+    said: tuple[str, ...] = ()
+    if sensor == "s2":
+        reading.clear()
     if reading.kept:
         places, data, valid, said = (_optical if sensor == "s2" else _radar)(reading)
     notes = [f"{look.scene.id}: {note}" for k in places for look in [reading.looks[k]] for note in look.scene.notes]

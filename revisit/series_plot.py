@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from PIL import Image, ImageDraw
 
@@ -16,7 +17,7 @@ from revisit.drawing import drawable, font, shortened
 from revisit.manifest import ATTRIBUTION
 from revisit.series_dates import window_of
 from revisit.series_result import ChangeRecord, Gap, SeriesResult, ZoneDate
-from revisit.series_words import SENSORS
+from revisit.series_words import SENSORS, years
 from revisit.symbols import SIMULATED
 
 WIDTH, LEFT, RIGHT, TOP, FOOT = 1600, 250, 30, 92, 96
@@ -101,7 +102,7 @@ def _series(draw: ImageDraw.ImageDraw, rows: Sequence[ZoneDate], gaps: Sequence[
     """Draw the counts of one track: steps between neighbouring dates, broken at gaps, with their ranges."""
     broken = {(gap.start, gap.end) for gap in gaps}
     seen = [(row, count) for row in rows if row.seen and (count := _count(row)) is not None]
-    for (one, first), (two, second) in zip(seen, seen[1:], strict=False):
+    for (one, first), (two, second) in pairwise(seen):
         if (one.acquired, two.acquired) in broken:
             continue
         left, right, middle = (
@@ -147,11 +148,8 @@ def _changes(draw: ImageDraw.ImageDraw, changes: Sequence[ChangeRecord], result:
             draw.text((middle + 9, y), str(len(some)), fill=INK, font=font(13), anchor="lm")
 
 
-def _passes(
-    draw: ImageDraw.ImageDraw, rows: Sequence[ZoneDate], lane: int, axis: _Axis, bottom: float, sensor: str
-) -> None:
+def _passes(draw: ImageDraw.ImageDraw, rows: Sequence[ZoneDate], axis: _Axis, *, y: float, sensor: str) -> None:
     """Draw every pass of a track in its lane: a stroke where it shows the zone, a cross where it does not."""
-    y = bottom + 4 + 12 * lane + 4.5
     for row in rows:
         x = axis.x(row.acquired)
         if row.seen:
@@ -188,7 +186,7 @@ def _panel(draw: ImageDraw.ImageDraw, zone: tuple[str, str], result: SeriesResul
                 _hatched(draw, (axis.x(gap.start) + 1, axis.top + 1, axis.x(gap.end) - 1, bottom - 1))
         if number in lanes:
             _gap_bands(draw, holes, lanes, axis, bottom)
-            _passes(draw, own, lanes[number], axis, bottom, sensor)
+            _passes(draw, own, axis, y=bottom + 8.5 + 12 * lanes[number], sensor=sensor)
     for number in numbers:
         own, holes = [r for r in rows if r.series == number], [g for g in gaps if g.series == number]
         _series(draw, own, holes, axis, result.series[number].stack.sensor)
@@ -244,6 +242,6 @@ def series_picture(result: SeriesResult) -> Image.Image:
             for moment in axis.ticks():
                 draw.text((axis.x(moment), TOP - 26), f"{moment:%d %b %Y}", fill=SOFT, font=font(13), anchor="mm")
     _legend(draw, picture.height - FOOT + 26, sensors)
-    notice = SIMULATED if result.simulated else f"{ATTRIBUTION} {result.recipe.start.year}-{result.recipe.end.year}"
+    notice = SIMULATED if result.simulated else f"{ATTRIBUTION} {years(result)}"
     draw.text((20, picture.height - 14), notice, fill=SOFT, font=font(13), anchor="lm")
     return picture

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from imagery.errors import SourceError
-from imagery.raster import Raster
+from imagery.raster import BoolArray, Raster
 from imagery.scene import Period, Scene
 from imagery.sources.base import Source
 from revisit.result import SceneRecord
@@ -21,17 +21,26 @@ Progress = Callable[[str], None]
 
 EDGE_M = 100.0
 """How far from ground that cloud hides a date is not believed: thin edges and shadows reach beyond what masks show."""
+OFTEN = 0.5
+"""Share of the dates on which ground must be usable for its absence on another to be cloud."""
 HOLE_M2 = 5_000.0
 """A smaller hole in what is valid is a bright roof that was taken for cloud, with no edge around it."""
 
 
-def clear_of_cloud(raster: Raster, *, doubt: bool) -> Raster:
+def clear_of_cloud(raster: Raster, often: BoolArray, *, doubt: bool) -> Raster:
     """Return an optical date without what lies near cloud.
 
-    With `doubt`, where much of the ground is hidden, what the classification doubts counts as cloud: there it is, more
-    often than not.
+    Parameters
+    ----------
+    raster
+        The date.
+    often
+        (row, col) True = usable on most dates: what is not, is no cloud but the edge of the scenes.
+    doubt
+        Whether what the classification doubts counts as cloud: where much of the ground is hidden it is, more often
+        than not.
     """
-    hidden = ~raster.valid | raster.uncertain if doubt else ~raster.valid
+    hidden = often & (~raster.valid | raster.uncertain if doubt else ~raster.valid)
     parts, count = ndimage.label(hidden)
     sizes = np.bincount(parts.ravel(), minlength=count + 1) * raster.grid.gsd**2
     large = (sizes >= HOLE_M2)[parts] & hidden
@@ -82,6 +91,7 @@ class Reading:
     def note(
         self, scene: Scene, state: State, reason: str, within: bool, shares: Mapping[str, float] | None = None
     ) -> None:
+        """Note a scene that does not serve, and why."""
         self.looks.append(Look(scene=scene, state=state, reason=reason, within=within, shares=shares or {}))
         self.rasters.append(None)
 
@@ -100,9 +110,6 @@ class Reading:
         """Read a scene's bands; keep them where they show enough of any zone."""
         grid = self.frame.ground.grid.padded(self.frame.margin)
         raster = self.source.read(scene, grid, self.bands)
-        digest = raster.sha256
-        if scene.sensor == "s2":
-            raster = clear_of_cloud(raster, doubt=self.frame.searched(raster.valid) < CLEAR)
         searched = self.frame.searched(raster.valid)
         shares = self.frame.shares(raster.valid)
         used = raster.origin or scene
@@ -110,7 +117,7 @@ class Reading:
             scene=used,
             role="date" if within else "baseline",
             offset=applied_offset(used, raster.bands),
-            sha256=digest,
+            sha256=raster.sha256,
             valid_share=searched,
         )
         good = max(shares.values()) >= SEEN
@@ -126,6 +133,26 @@ class Reading:
         if not done:
             return f"{left} to go"
         return f"{left} to go, about {(time.monotonic() - self.started) / done * left:.0f} s"
+
+    def clear(self) -> None:
+        """Take what lies near cloud out of all optical dates; one that then shows too little of every zone is lost."""
+        kept = self.kept
+        if not kept:
+            return
+        seen = [raster.valid for raster in self.rasters if raster is not None]
+        often: BoolArray = np.mean(seen, axis=0) > OFTEN
+        for k in kept:
+            raster = self.rasters[k]
+            assert raster is not None  # noqa: S101 - `kept`
+            clear = clear_of_cloud(raster, often, doubt=self.frame.searched(raster.valid) < CLEAR)
+            shares, searched = self.frame.shares(clear.valid), self.frame.searched(clear.valid)
+            record = self.looks[k].record
+            self.looks[k] = replace(
+                self.looks[k], shares=shares, record=record and replace(record, valid_share=searched)
+            )
+            self.rasters[k] = clear
+            if max(shares.values()) < SEEN:
+                self.reject(k, "cloud", cloud_words(searched))
 
     def reject(self, at: int, state: State, reason: str) -> None:
         """Take back a date that was read."""

@@ -52,7 +52,7 @@ def check_series(recipe: SeriesRecipe, *, today: date) -> None:
         raise UsageError(f"from {start} lies in the future; today is {today} (UTC)")
     if (end - start).days > MOST_SPAN_DAYS:
         raise UsageError(
-            f"{(end - start).days} days in one series; {MOST_SPAN_DAYS} at most: ask for parts of it one after the other"
+            f"{(end - start).days} days in one series; {MOST_SPAN_DAYS} at most: ask for parts of it, one by one"
         )
     if recipe.sensor not in SENSORS:
         raise UsageError(f"the sensor is {recipe.sensor!r}; known: {', '.join(SENSORS)}")

@@ -13,34 +13,34 @@ from revisit.report import environment, inline_hash, template_text
 from revisit.series_recipe import series_command
 from revisit.series_result import ChangeRecord, Followed, SeriesResult, TrackSeries
 from revisit.series_strip import object_strip
-from revisit.series_words import MEANING, SENSORS, chance, honest_line, size, surety, used_of, zone_lines
+from revisit.series_words import MEANING, SENSORS, chance, honest_line, size, surety, used_of, years, zone_lines
 from revisit.symbols import SIGN_COLOURS, SIMULATED
 from revisit.wording import percent, stamp
 
 MOST_STRIPS = 40
 METHOD = (
     (
-        "All passes between the two days were read, one file of each, each track by itself: one optical orbit, and every"
-        " radar orbit. Optical dates were aligned on the clearest, radar dates on what is bright and steady; dates under"
-        " haze or cloud were left out and are listed with the reason."
+        "All passes between the two days were read, one file of each, each track by itself: one optical orbit, and"
+        " every radar orbit. Optical dates were aligned on the clearest, radar dates on what is bright and steady;"
+        " dates under haze or cloud were left out and are listed with the reason."
     ),
     (
-        "Each place has its usual state and spread over the dates. A date departs from it by its filtered residual, band"
-        " by band (optical), or by the gamma likelihood ratio of its power (radar)."
+        "Each place has its usual state and spread over the dates. A date departs from it by its filtered residual,"
+        " band by band (optical), or by the gamma likelihood ratio of its power (radar)."
     ),
     (
-        "Places are followed where some date departs by more than chance would on so much ground and so many dates, by"
-        " the tail of all dates' own maxima on that kind of ground."
+        "Places are followed where a date, or 2, 4 or 8 dates in a row, depart by more than chance would on so much"
+        " ground and so many dates, by the tail of all dates' own maxima on that kind of ground."
     ),
     (
-        "A followed place is a chain of two states, empty and taken, whose chances are worked out forwards and backwards"
-        " over all dates. A change lies between the last date that shows the old state and the first that shows the new;"
-        " its confidence is the probability of just that, over all dates together. Dates that do not show the place are"
-        " left out, never read as empty."
+        "A followed place is a chain of two states, empty and taken, whose chances are worked out forwards and"
+        " backwards over all dates. A change lies between the last date that shows the old state and the first that"
+        " shows the new; its confidence is the probability of just that, over all dates together. Dates that do not"
+        " show the place are left out, never read as empty."
     ),
     (
-        "Counts are given as the 95 % range of how many places were taken, with the chance that a place is none. Vessels"
-        " on open water are counted on each date by itself, berths by their own history over one radar track."
+        "Counts are given as the 95 % range of how many places were taken, with the chance that a place is none."
+        " Vessels on open water are counted on each date by itself, berths by their own history over one radar track."
     ),
 )
 LIMITS = (
@@ -202,7 +202,7 @@ def render_series(result: SeriesResult, picture: bytes) -> str:
             start=f"{recipe.start}",
             end=f"{recipe.end}",
             simulated=SIMULATED if result.simulated else None,
-            attribution=None if result.simulated else f"{ATTRIBUTION} {recipe.start.year}-{recipe.end.year}",
+            attribution=None if result.simulated else f"{ATTRIBUTION} {years(result)}",
             caveats=_caveats(result),
             summary=honest_line(result),
             used=[used_of(one) for one in result.series],

@@ -97,7 +97,8 @@ def _runs(
     rows: Sequence[ZoneDate], start: datetime, end: datetime
 ) -> Iterator[tuple[datetime, datetime, list[ZoneDate]]]:
     """Yield the times between seen dates, with the passes that show nothing."""
-    last, missed = start, []
+    last = start
+    missed: list[ZoneDate] = []
     for row in rows:
         if row.seen:
             yield last, row.acquired, missed

@@ -95,7 +95,7 @@ def count_vessels(stack: DateStack, frame: Frame) -> tuple[dict[str, dict[int, V
             missed[f"{stack.times[date]:%Y-%m-%d}"] = str(error)
             continue
         for name, water in seen.items():
-            inside = tuple(v for v in found if water[tuple(int(round(k)) for k in v.centre)])
+            inside = tuple(v for v in found if water[tuple(round(k) for k in v.centre)])
             km2 = float((water & stack.valid[date]).sum()) * gsd**2 / 1e6
             counts[name][date] = vessel_count(inside, km2, stack.sensor)
     said = (

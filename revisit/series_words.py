@@ -25,6 +25,12 @@ def day(moment: datetime) -> str:
     return f"{moment.day} {moment:%b}"
 
 
+def years(result: SeriesResult) -> str:
+    """Return the years of a series, such as "2024" or "2024-2025"."""
+    first, last = result.recipe.start.year, result.recipe.end.year
+    return f"{first}" if first == last else f"{first}-{last}"
+
+
 def span(after: datetime, before: datetime) -> str:
     """Return "between 12 and 17 Dec 2024"."""
     same_month = (after.year, after.month) == (before.year, before.month)
@@ -142,28 +148,47 @@ def change_lines(changes: Sequence[ChangeRecord], result: SeriesResult) -> Itera
 
 
 def _count_text(row: ZoneDate) -> str:
-    """Return what a date shows of a zone."""
+    """Return how many objects a date shows, as a range."""
+    least, _, most = row.objects or (0, 0, 0)
+    return range_of(least, most)
+
+
+def _also(row: ZoneDate) -> str:
+    """Return what a date shows beside objects that came or went: vessels, a berth's state."""
     parts = []
-    if row.objects is not None:
-        parts.append(range_of(row.objects[0], row.objects[2]))
     if row.vessels is not None:
-        parts.append(f"vessels {max(int(row.vessels.low), 0)}-{row.vessels.high:.0f}, {row.vessels.found} found")
+        found = row.vessels
+        parts.append(f"vessels {int(found.low)}-{found.high:.0f} ({found.found} found)")
     if row.berth is not None:
         parts.append(f"berth {row.berth}")
-    return ", ".join(parts)
+    return f"; on {day(row.acquired)} {', '.join(parts)}" if parts else ""
+
+
+def _head(rows: Sequence[ZoneDate], spans: Sequence[tuple[datetime, datetime]]) -> str:
+    """Return the counts of a zone from change to change."""
+    if not spans:
+        first, last = _count_text(rows[0]), _count_text(rows[-1])
+        return f"{first} on all dates" if first == last else f"{first} on the first date, {last} on the last"
+    parts = [_count_text(rows[0])]
+    for after, before in spans:
+        then = next((row for row in rows if row.acquired >= before), rows[-1])
+        parts[-1] += f" until {span(after, before)}"
+        parts.append(_count_text(then))
+    return ", ".join(parts) + " after"
 
 
 def zone_head(zone: str, result: SeriesResult, number: int) -> str | None:
-    """Return what the first and the last date of a track show of a zone; None where none shows it."""
+    """Return how many objects a track shows in a zone from change to change; None where no date shows it."""
     rows = [row for row in result.rows if row.zone == zone and row.series == number and row.seen]
     if not rows:
         return None
-    first, last = rows[0], rows[-1]
-    if len(rows) == 1:
-        return f"{_count_text(first)} on {day(first.acquired)}, the only date"
-    same = _count_text(first) == _count_text(last)
-    ends = f"{_count_text(first)} on {day(first.acquired)}"
-    return ends + (" and" if same else f", {_count_text(last)}") + f" on {day(last.acquired)}"
+    changes = [c for c in result.changes if c.series == number and c.object.zone == zone and c.sure]
+    spans = sorted({(change.after, change.before) for change in changes})
+    if len(spans) > MOST_LINES:
+        text = f"{_count_text(rows[0])} on the first date, {_count_text(rows[-1])} on the last, {len(spans)} changes"
+    else:
+        text = _head(rows, spans)
+    return f"{text}{_also(rows[-1])}"
 
 
 def gap_line(gaps: Sequence[Gap]) -> str:
@@ -185,6 +210,9 @@ def zone_lines(zone: str, result: SeriesResult) -> list[str]:
         lines += [f"  {line}" for line in told[:MOST_LINES]]
         if len(told) > MOST_LINES:
             lines.append(f"  and {len(told) - MOST_LINES} more times of change: see series.csv")
+        berth = one.berths.get(zone)
+        if berth is not None and berth.reason:
+            lines.append(f"  berth: cannot tell: {berth.reason}")
         gaps = [gap for gap in result.gaps if gap.zone == zone and gap.series == number]
         if gaps:
             lines.append(f"  {gap_line(gaps)}")
