@@ -102,6 +102,23 @@ def _create(path: Path, made: str) -> None:
         stage.unlink(missing_ok=True)
 
 
+def _absent(path: Path) -> UsageError:
+    """Return the error for a state that is not there."""
+    return UsageError(f"there is no state {path}: `revisit watch add AREA` makes it, or give another --state")
+
+
+def require_file(path: Path) -> None:
+    """Refuse a state that is not there, before a lock is made beside it.
+
+    Raises
+    ------
+    UsageError
+        Where it is missing.
+    """
+    if not path.exists():
+        raise _absent(path)
+
+
 def _check_kind(path: Path) -> None:
     """Refuse what is no SQLite database, or cannot be read and written."""
     if not path.is_file():
@@ -157,7 +174,7 @@ def open_file(path: Path, *, create: str | None = None) -> sqlite3.Connection:
     """
     if not path.exists():
         if create is None:
-            raise UsageError(f"there is no state {path}: `revisit watch add AREA` makes it, or give another --state")
+            raise _absent(path)
         _create(path, create)
     _check_kind(path)
     with explained(path):
