@@ -257,7 +257,7 @@ def _summed(name: str, lookers: Sequence[_Looker]) -> AreaLook:
         compared=tuple(one for looker in lookers for one in looker.compared),
         clouded=tuple(one for looker, plan in plans for one in plan.clouded if one.scene.id in looker.fresh),
         alone=tuple(one for looker, plan in plans for one in plan.alone if one.scene.id in looker.fresh),
-        problems=tuple(text for looker in lookers for text in looker.problems),
+        problems=tuple(dict.fromkeys(text for looker in lookers for text in looker.problems)),
         warnings=tuple(dict.fromkeys(text for looker in lookers for text in looker.warnings)),
         passes=tuple(sorted((p for looker in lookers for p in looker.listed), key=lambda one: one.acquired)),
     )

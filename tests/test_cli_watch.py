@@ -72,9 +72,14 @@ def test_a_notice_says_what_is_chance_what_could_be_seen_and_where_the_report_is
 ) -> None:
     monkeypatch.setattr("revisit.watch_look.write_run", write_run)
     field.add()
-    field.grow(EMPTY, replace(THERE, properties={"revisit:simulated": True}))
-    (told,) = field.told()
+    field.grow(EMPTY, replace(THERE, properties={"simulated": True}))
+    (told,) = field.told("--feed", str(field.root / "feed.xml"))
+    assert told["simulated"]
+    assert told["title"].startswith("SIMULATED: testfield: 1 new change")
+    assert "SIMULATED" in told["text"][1]
+    assert b"<title>SIMULATED: testfield" in (field.root / "feed.xml").read_bytes()
     new = told["new"]["features"][0]["properties"]
+    assert any("SIMULATED" in note for note in new["notes"])
     assert {"p_value", "false_alarms", "candidates", "notes", "sensor"} <= new.keys()
     assert told["chance"]["calibrated"] is False
     assert "two dates alone were asked for" in told["chance"]["why_uncalibrated"]
