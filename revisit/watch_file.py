@@ -78,6 +78,25 @@ def explained(path: Path) -> Iterator[None]:
         raise _unusable(path, error) from error
 
 
+def _put_in_place(stage: Path, path: Path) -> None:
+    """Give a new file its name, unless another call was faster: a renaming would throw away what that one began.
+
+    Raises
+    ------
+    FileExistsError
+        Where it was.
+    """
+    try:
+        os.link(stage, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # A file system without links; there, the lock alone keeps two calls apart.
+        if path.exists():
+            raise FileExistsError(path) from None
+        stage.rename(path)
+
+
 def _create(path: Path, made: str) -> None:
     """Make an empty state that nobody else may read; whole or not at all."""
     stage = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
@@ -92,8 +111,7 @@ def _create(path: Path, made: str) -> None:
             connection.execute("INSERT INTO about VALUES (?, ?)", (secrets.token_hex(16), made))
             connection.commit()
             connection.close()
-        # A link fails where another call was faster, while a renaming would throw away what that one began.
-        os.link(stage, path)
+        _put_in_place(stage, path)
     except FileExistsError:
         return
     except OSError as error:

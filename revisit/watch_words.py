@@ -68,7 +68,7 @@ def outcome(look: AreaLook, now: datetime) -> str:
     """
     words = _compared_words(look)
     if look.clouded:
-        count = plural(len(look.clouded), "new pass").replace("passs", "passes")
+        count = f"{len(look.clouded)} new pass{'' if len(look.clouded) == 1 else 'es'}"
         words.append(f"{count} not usable, too little of the ground to be searched is valid ({_named(look.clouded)})")
     if look.alone:
         words.append(f"nothing earlier to compare {_named(look.alone)} with: later passes are compared with it")
