@@ -25,6 +25,9 @@ CREATE TABLE area (
     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, spec TEXT NOT NULL, geojson TEXT NOT NULL,
     source TEXT NOT NULL, sensor TEXT NOT NULL, false_alarms REAL NOT NULL, baseline INTEGER NOT NULL,
     since TEXT NOT NULL, last_look TEXT, last_outcome TEXT);
+CREATE TABLE settled (
+    area INTEGER NOT NULL REFERENCES area ON DELETE CASCADE, sensor TEXT NOT NULL, until TEXT NOT NULL,
+    PRIMARY KEY (area, sensor));
 CREATE TABLE pass (
     id INTEGER PRIMARY KEY, area INTEGER NOT NULL REFERENCES area ON DELETE CASCADE, sensor TEXT NOT NULL,
     acquired TEXT NOT NULL, platform TEXT, orbit INTEGER, scene TEXT NOT NULL, share REAL NOT NULL, refused TEXT,

@@ -27,7 +27,17 @@ from revisit.result import Flag, Result
 from revisit.scenes import Reader
 from revisit.watch_notice import Told, notice_of
 from revisit.watch_pair import PairSource
-from revisit.watch_plan import Plan, Task, known_of, look_from, one_level, plan_looks, reported_as, search_period
+from revisit.watch_plan import (
+    GIVEN_UP,
+    Plan,
+    Task,
+    known_of,
+    look_from,
+    one_level,
+    plan_looks,
+    reported_as,
+    search_period,
+)
 from revisit.watch_store import WatchState
 from revisit.watch_values import (
     SENSORS_OF,
@@ -82,6 +92,8 @@ class _Looker:
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     plan: Plan | None = None
+    newest: datetime | None = None
+    """When the newest pass that is listed was taken."""
 
     def look(self, now: datetime) -> None:
         """Look at what is new.
@@ -94,7 +106,8 @@ class _Looker:
         wish = self.area.wish
         self.known = self.state.passes(self.area, self.sensor)
         self.listed = self.known
-        period = search_period(wish.since, self.known, now)
+        settled = self.state.settled(self.area, self.sensor)
+        period = search_period(wish.since, settled, now)
         found = self.source.search(self.ground.aoi, [period], sensor=self.sensor)
         self.warnings += found.warnings
         if not found.complete:
@@ -103,10 +116,20 @@ class _Looker:
         scenes, _ = one_per_pass(found.scenes, aoi=self.ground.aoi, crs=self.ground.grid.crs)
         scenes = one_level(scenes)
         self.listed = (*self.known, *(_as_known(scene) for scene in scenes if known_of(scene, self.known) is None))
-        start = look_from(wish.since, self.known)
+        self.newest = max((scene.acquired for scene in scenes), default=None)
+        start = look_from(wish.since, settled)
         self.plan = plan_looks(scenes, start=start, judged=self.state.judged(self.area), look=self._seen)
         for task in self.plan.tasks:
             self._compare(task)
+        if self.newest is not None and not self.problems:
+            self.state.settle(self.area, self.sensor, self.newest)
+
+    def _trouble(self, scene: Scene, text: str) -> None:
+        """Keep in mind what could not be looked at; for ever it is not waited for."""
+        if self.newest is not None and self.newest - scene.acquired > GIVEN_UP:
+            self.warnings.append(f"{text}; not waited for any longer")
+        else:
+            self.problems.append(text)
 
     def _seen(self, scene: Scene) -> SeenPass | None:
         """Return how much of a pass is valid; None where it could not be looked at. Each is looked at once, ever.
@@ -129,7 +152,7 @@ class _Looker:
         reader = Reader(source=self.source, grid=grid, searched=padded(self.ground.searched), progress=self.tell)
         share = reader.share(scene)
         if scene.id in reader.problems:
-            self.problems.append(f"{scene.id}: {_line(reader.problems[scene.id])}")
+            self._trouble(scene, f"{scene.id}: {_line(reader.problems[scene.id])}")
             return None
         key = self.state.keep_pass(self.area, scene, share, known)
         self.fresh.add(scene.id)
@@ -149,7 +172,7 @@ class _Looker:
             if _is_final(error):
                 self._refuse(task, _line(error))
             else:
-                self.problems.append(f"{pair}: {_line(error)}")
+                self._trouble(after.scene, f"{pair}: {_line(error)}")
             return
         if not result.complete:
             self.problems.append(f"{pair}: the source answered in part when it was asked for the baseline")
