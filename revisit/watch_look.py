@@ -94,6 +94,8 @@ class _Looker:
     plan: Plan | None = None
     newest: datetime | None = None
     """When the newest pass that is listed was taken."""
+    start: datetime | None = None
+    """From when on passes are new."""
 
     def look(self, now: datetime) -> None:
         """Look at what is new.
@@ -117,16 +119,18 @@ class _Looker:
         scenes = one_level(scenes)
         self.listed = (*self.known, *(_as_known(scene) for scene in scenes if known_of(scene, self.known) is None))
         self.newest = max((scene.acquired for scene in scenes), default=None)
-        start = look_from(wish.since, settled)
-        self.plan = plan_looks(scenes, start=start, judged=self.state.judged(self.area), look=self._seen)
+        self.start = look_from(wish.since, settled)
+        self.plan = plan_looks(scenes, start=self.start, judged=self.state.judged(self.area), look=self._seen)
         for task in self.plan.tasks:
             self._compare(task)
         if self.newest is not None and not self.problems:
             self.state.settle(self.area, self.sensor, self.newest)
 
     def _trouble(self, scene: Scene, text: str) -> None:
-        """Keep in mind what could not be looked at; for ever it is not waited for."""
-        if self.newest is not None and self.newest - scene.acquired > GIVEN_UP:
+        """Keep in mind what could not be looked at: a new pass is waited for, though not for ever; a reference is not."""
+        if self.start is not None and scene.acquired < self.start:
+            self.warnings.append(f"{text}; compared with another pass")
+        elif self.newest is not None and self.newest - scene.acquired > GIVEN_UP:
             self.warnings.append(f"{text}; not waited for any longer")
         else:
             self.problems.append(text)
