@@ -127,7 +127,7 @@ class _Looker:
             self.state.settle(self.area, self.sensor, self.newest)
 
     def _trouble(self, scene: Scene, text: str) -> None:
-        """Keep in mind what could not be looked at: a new pass is waited for, though not for ever; a reference is not."""
+        """Keep in mind what could not be looked at: a new pass is waited for, not for ever; a reference is not."""
         if self.start is not None and scene.acquired < self.start:
             self.warnings.append(f"{text}; compared with another pass")
         elif self.newest is not None and self.newest - scene.acquired > GIVEN_UP:
