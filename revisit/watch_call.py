@@ -52,7 +52,6 @@ def alone(path: Path, *, wait_s: float = 0.0) -> Iterator[None]:
 
     lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=wait_s, mode=0o600)
     try:
-        path.absolute().parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
         raise BusyError(f"another call is at work on {path}: nothing was done; call again, or give --wait") from error

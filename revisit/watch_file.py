@@ -25,6 +25,9 @@ CREATE TABLE area (
     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, spec TEXT NOT NULL, geojson TEXT NOT NULL,
     source TEXT NOT NULL, sensor TEXT NOT NULL, false_alarms REAL NOT NULL, baseline INTEGER NOT NULL,
     since TEXT NOT NULL, last_look TEXT, last_outcome TEXT);
+CREATE TABLE settled (
+    area INTEGER NOT NULL REFERENCES area ON DELETE CASCADE, sensor TEXT NOT NULL, until TEXT NOT NULL,
+    PRIMARY KEY (area, sensor));
 CREATE TABLE pass (
     id INTEGER PRIMARY KEY, area INTEGER NOT NULL REFERENCES area ON DELETE CASCADE, sensor TEXT NOT NULL,
     acquired TEXT NOT NULL, platform TEXT, orbit INTEGER, scene TEXT NOT NULL, share REAL NOT NULL, refused TEXT,
@@ -78,6 +81,25 @@ def explained(path: Path) -> Iterator[None]:
         raise _unusable(path, error) from error
 
 
+def _put_in_place(stage: Path, path: Path) -> None:
+    """Give a new file its name, unless another call was faster: a renaming would throw away what that one began.
+
+    Raises
+    ------
+    FileExistsError
+        Where it was.
+    """
+    try:
+        os.link(stage, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # A file system without links; there, the lock alone keeps two calls apart.
+        if path.exists():
+            raise FileExistsError(path) from None
+        stage.rename(path)
+
+
 def _create(path: Path, made: str) -> None:
     """Make an empty state that nobody else may read; whole or not at all."""
     stage = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
@@ -92,14 +114,30 @@ def _create(path: Path, made: str) -> None:
             connection.execute("INSERT INTO about VALUES (?, ?)", (secrets.token_hex(16), made))
             connection.commit()
             connection.close()
-        # A link fails where another call was faster, while a renaming would throw away what that one began.
-        os.link(stage, path)
+        _put_in_place(stage, path)
     except FileExistsError:
         return
     except OSError as error:
         raise UsageError(f"{path} cannot be made: {error.strerror or error}; give another --state") from error
     finally:
         stage.unlink(missing_ok=True)
+
+
+def _absent(path: Path) -> UsageError:
+    """Return the error for a state that is not there."""
+    return UsageError(f"there is no state {path}: `revisit watch add AREA` makes it, or give another --state")
+
+
+def require_file(path: Path) -> None:
+    """Refuse a state that is not there, before a lock is made beside it.
+
+    Raises
+    ------
+    UsageError
+        Where it is missing.
+    """
+    if not path.exists():
+        raise _absent(path)
 
 
 def _check_kind(path: Path) -> None:
@@ -157,7 +195,7 @@ def open_file(path: Path, *, create: str | None = None) -> sqlite3.Connection:
     """
     if not path.exists():
         if create is None:
-            raise UsageError(f"there is no state {path}: `revisit watch add AREA` makes it, or give another --state")
+            raise _absent(path)
         _create(path, create)
     _check_kind(path)
     with explained(path):

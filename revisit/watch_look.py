@@ -27,7 +27,17 @@ from revisit.result import Flag, Result
 from revisit.scenes import Reader
 from revisit.watch_notice import Told, notice_of
 from revisit.watch_pair import PairSource
-from revisit.watch_plan import Plan, Task, known_of, look_from, one_level, plan_looks, reported_as, search_period
+from revisit.watch_plan import (
+    GIVEN_UP,
+    Plan,
+    Task,
+    known_of,
+    look_from,
+    one_level,
+    plan_looks,
+    reported_as,
+    search_period,
+)
 from revisit.watch_store import WatchState
 from revisit.watch_values import (
     SENSORS_OF,
@@ -82,6 +92,10 @@ class _Looker:
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     plan: Plan | None = None
+    newest: datetime | None = None
+    """When the newest pass that is listed was taken."""
+    start: datetime | None = None
+    """From when on passes are new."""
 
     def look(self, now: datetime) -> None:
         """Look at what is new.
@@ -94,7 +108,8 @@ class _Looker:
         wish = self.area.wish
         self.known = self.state.passes(self.area, self.sensor)
         self.listed = self.known
-        period = search_period(wish.since, self.known, now)
+        settled = self.state.settled(self.area, self.sensor)
+        period = search_period(wish.since, settled, now)
         found = self.source.search(self.ground.aoi, [period], sensor=self.sensor)
         self.warnings += found.warnings
         if not found.complete:
@@ -103,10 +118,22 @@ class _Looker:
         scenes, _ = one_per_pass(found.scenes, aoi=self.ground.aoi, crs=self.ground.grid.crs)
         scenes = one_level(scenes)
         self.listed = (*self.known, *(_as_known(scene) for scene in scenes if known_of(scene, self.known) is None))
-        start = look_from(wish.since, self.known)
-        self.plan = plan_looks(scenes, start=start, judged=self.state.judged(self.area), look=self._seen)
+        self.newest = max((scene.acquired for scene in scenes), default=None)
+        self.start = look_from(wish.since, settled)
+        self.plan = plan_looks(scenes, start=self.start, judged=self.state.judged(self.area), look=self._seen)
         for task in self.plan.tasks:
             self._compare(task)
+        if self.newest is not None and not self.problems:
+            self.state.settle(self.area, self.sensor, self.newest)
+
+    def _trouble(self, scene: Scene, text: str) -> None:
+        """Keep in mind what could not be looked at: a new pass is waited for, not for ever; a reference is not."""
+        if self.start is not None and scene.acquired < self.start:
+            self.warnings.append(f"{text}; compared with another pass")
+        elif self.newest is not None and self.newest - scene.acquired > GIVEN_UP:
+            self.warnings.append(f"{text}; not waited for any longer")
+        else:
+            self.problems.append(text)
 
     def _seen(self, scene: Scene) -> SeenPass | None:
         """Return how much of a pass is valid; None where it could not be looked at. Each is looked at once, ever.
@@ -129,7 +156,7 @@ class _Looker:
         reader = Reader(source=self.source, grid=grid, searched=padded(self.ground.searched), progress=self.tell)
         share = reader.share(scene)
         if scene.id in reader.problems:
-            self.problems.append(f"{scene.id}: {_line(reader.problems[scene.id])}")
+            self._trouble(scene, f"{scene.id}: {_line(reader.problems[scene.id])}")
             return None
         key = self.state.keep_pass(self.area, scene, share, known)
         self.fresh.add(scene.id)
@@ -149,7 +176,7 @@ class _Looker:
             if _is_final(error):
                 self._refuse(task, _line(error))
             else:
-                self.problems.append(f"{pair}: {_line(error)}")
+                self._trouble(after.scene, f"{pair}: {_line(error)}")
             return
         if not result.complete:
             self.problems.append(f"{pair}: the source answered in part when it was asked for the baseline")
@@ -257,7 +284,7 @@ def _summed(name: str, lookers: Sequence[_Looker]) -> AreaLook:
         compared=tuple(one for looker in lookers for one in looker.compared),
         clouded=tuple(one for looker, plan in plans for one in plan.clouded if one.scene.id in looker.fresh),
         alone=tuple(one for looker, plan in plans for one in plan.alone if one.scene.id in looker.fresh),
-        problems=tuple(text for looker in lookers for text in looker.problems),
+        problems=tuple(dict.fromkeys(text for looker in lookers for text in looker.problems)),
         warnings=tuple(dict.fromkeys(text for looker in lookers for text in looker.warnings)),
         passes=tuple(sorted((p for looker in lookers for p in looker.listed), key=lambda one: one.acquired)),
     )

@@ -100,7 +100,7 @@ def _seen_text(result: Result) -> str:
 
 
 def text_of(told: Told) -> list[str]:
-    """Return what a person reads."""
+    """Return what a person reads, without places on this machine: a feed may be published."""
     result = told.result
     ground = f"{number(result.searched_km2)} km2, {percent(result.searched_valid_share)} of the searched ground"
     body = [
@@ -110,7 +110,6 @@ def text_of(told: Told) -> list[str]:
         *_flag_lines(told),
         _seen_text(result),
         *(f"Caveat: {one_line(one.head)} {one_line(one.text)}" for one in caveats(result)),
-        f"Report: {told.run / 'report.html'}",
     ]
     return [one_line(headline(told)), *(f"  {line}".rstrip() for line in body)]
 

@@ -16,7 +16,7 @@ from imagery.select import ENOUGH, LEAST, mismatch
 from revisit.watch_values import KnownPass, Reported, SeenPass
 
 BACK = timedelta(days=60)
-"""How far before the passes that are looked at one to compare them with may lie."""
+"""How far before a pass one to compare it with may lie."""
 LATE = timedelta(days=15)
 """A pass that is published so much later than a newer one is still found."""
 WHOLE = 0.99
@@ -27,6 +27,8 @@ SAME_SHARE = 0.75
 """... where that holds for so much of it. Two alike side by side, of which one was reported, have 0.7 together."""
 CYCLE = {"s2": timedelta(days=10), "s1": timedelta(days=12)}
 """After which one satellite comes back to the same orbit."""
+GIVEN_UP = timedelta(days=30)
+"""A scene that cannot be read although one so much newer is there is not waited for any longer."""
 SILENT = timedelta(days=36)
 """A satellite that was not seen on an orbit for so long is not expected there."""
 
@@ -56,16 +58,24 @@ def start_of(day: date) -> datetime:
     return datetime.combine(day, time.min, UTC)
 
 
-def look_from(since: date, known: Sequence[KnownPass]) -> datetime:
-    """Return from when on passes are to be compared with earlier ones."""
-    newest = max((one.acquired for one in known), default=None)
+def look_from(since: date, settled: datetime | None) -> datetime:
+    """Return from when on passes are to be compared with earlier ones.
+
+    Parameters
+    ----------
+    since
+        The first day.
+    settled
+        Until when every pass was dealt with. Passes that were only looked at do not count: a call that is killed
+        before it compares them must not lose them.
+    """
     start = start_of(since)
-    return start if newest is None else max(start, newest - LATE)
+    return start if settled is None else max(start, settled - LATE)
 
 
-def search_period(since: date, known: Sequence[KnownPass], now: datetime) -> Period:
+def search_period(since: date, settled: datetime | None, now: datetime) -> Period:
     """Return the time in which to search: what is new, and what it is compared with."""
-    start = look_from(since, known) - BACK
+    start = look_from(since, settled) - BACK
     return Period(start=start, end=max(now, start))
 
 
@@ -99,7 +109,8 @@ def one_level(scenes: Sequence[Scene]) -> tuple[Scene, ...]:
 
 
 def _comparable(before: Scene, after: Scene) -> bool:
-    return before.acquired.date() < after.acquired.date() and mismatch(before, after) is None
+    near = after.acquired - before.acquired <= BACK
+    return near and before.acquired.date() < after.acquired.date() and mismatch(before, after) is None
 
 
 def _references(after: Scene, earlier: Sequence[Scene], look: Callable[[Scene], SeenPass | None]) -> list[SeenPass]:

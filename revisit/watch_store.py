@@ -158,6 +158,16 @@ class WatchState:
             )
             return int(made.lastrowid or 0)
 
+    def settled(self, area: WatchedArea, sensor: str) -> datetime | None:
+        """Return the newest pass of the last look that ended, all passes until then being dealt with."""
+        rows = self._rows("SELECT until FROM settled WHERE area = ? AND sensor = ?", area.key, sensor)
+        return _time(rows[0][0]) if rows else None
+
+    def settle(self, area: WatchedArea, sensor: str, until: datetime) -> None:
+        """Keep that every pass until then was dealt with."""
+        with self._transaction() as database:
+            database.execute("INSERT OR REPLACE INTO settled VALUES (?, ?, ?)", (area.key, sensor, iso_time(until)))
+
     def judged(self, area: WatchedArea) -> frozenset[tuple[int, int]]:
         """Return the rows of the passes, (before, after), that were compared."""
         rows = self._rows("SELECT before, after FROM comparison WHERE area = ?", area.key)

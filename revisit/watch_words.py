@@ -68,7 +68,7 @@ def outcome(look: AreaLook, now: datetime) -> str:
     """
     words = _compared_words(look)
     if look.clouded:
-        count = plural(len(look.clouded), "new pass").replace("passs", "passes")
+        count = f"{len(look.clouded)} new pass{'' if len(look.clouded) == 1 else 'es'}"
         words.append(f"{count} not usable, too little of the ground to be searched is valid ({_named(look.clouded)})")
     if look.alone:
         words.append(f"nothing earlier to compare {_named(look.alone)} with: later passes are compared with it")
@@ -76,7 +76,7 @@ def outcome(look: AreaLook, now: datetime) -> str:
         reasons = "; ".join(look.problems[:MOST_NAMED])
         words.insert(0, f"could not look{' in full' if words else ''}: {reasons}. {AGAIN}")
     if not words:
-        # What was left out may be new: that there is nothing new would be more than is known.
-        left_out = f" that can be used, left out was {'; '.join(look.warnings[:MOST_NAMED])}" if look.warnings else ""
-        words.append(f"no new imagery{left_out}; {_expectation(look.passes, now)}")
+        # What a source left out may be new: that there is nothing new would be more than is known.
+        said = f" that can be used (the source says: {'; '.join(look.warnings[:MOST_NAMED])})" if look.warnings else ""
+        words.append(f"no new imagery{said}; {_expectation(look.passes, now)}")
     return one_line(f"{look.name}: {'; '.join(words)}.")

@@ -11,8 +11,9 @@ import pytest
 
 from revisit.cli.main import call
 from revisit.outputs import write_run
+from revisit.watch_call import alone
 from tests.scenery import BLOCK, Pass
-from tests.watching import Field, light_run, make_field, unnamed, write_field
+from tests.watching import Field, content, light_run, make_field, unnamed, write_field
 
 EMPTY, THERE = Pass(day="2024-12-07"), Pass(day="2024-12-12", block=True)
 STILL, GONE = Pass(day="2024-12-17", block=True), Pass(day="2024-12-22")
@@ -71,9 +72,14 @@ def test_a_notice_says_what_is_chance_what_could_be_seen_and_where_the_report_is
 ) -> None:
     monkeypatch.setattr("revisit.watch_look.write_run", write_run)
     field.add()
-    field.grow(EMPTY, replace(THERE, properties={"revisit:simulated": True}))
-    (told,) = field.told()
+    field.grow(EMPTY, replace(THERE, properties={"simulated": True}))
+    (told,) = field.told("--feed", str(field.root / "feed.xml"))
+    assert told["simulated"]
+    assert told["title"].startswith("SIMULATED: testfield: 1 new change")
+    assert "SIMULATED" in told["text"][1]
+    assert b"<title>SIMULATED: testfield" in (field.root / "feed.xml").read_bytes()
     new = told["new"]["features"][0]["properties"]
+    assert any("SIMULATED" in note for note in new["notes"])
     assert {"p_value", "false_alarms", "candidates", "notes", "sensor"} <= new.keys()
     assert told["chance"]["calibrated"] is False
     assert "two dates alone were asked for" in told["chance"]["why_uncalibrated"]
@@ -81,6 +87,7 @@ def test_a_notice_says_what_is_chance_what_could_be_seen_and_where_the_report_is
     assert told["could_be_seen"].startswith("How small a change would have been seen there was not measured")
     assert any("A flag says that the ground looks different" in line for line in told["caveats"])
     assert Path(told["report"]).is_file()
+    assert not [line for line in told["text"] if str(field.root) in line]
     run = json.loads(Path(told["report"]).with_name("run.json").read_text())
     assert [scene["acquired"][:10] for scene in run["scenes"]] == ["2024-12-07", "2024-12-12"]
 
@@ -153,7 +160,7 @@ def test_a_scene_whose_copying_is_not_done_waits_and_nothing_is_denied(field: Fi
     whole = band.read_bytes()
     band.write_bytes(whole[: len(whole) // 2])
     out, _ = field.watch("run")
-    assert "no new imagery that can be used, left out was S2B_L2A_20241212T082000: B03.tif: truncated" in out
+    assert "no new imagery that can be used (the source says: S2B_L2A_20241212T082000: B03.tif: truncated" in out
     band.write_bytes(whole)
     assert changes(field.told()) == [("2024-12-07", "2024-12-12", "appeared")]
 
@@ -171,6 +178,17 @@ def test_a_change_is_exit_1_even_where_another_area_failed(field: Field) -> None
     field.watch("run", "--fail-on-change", code=3)
     listed, _ = field.watch("list", "--json")
     assert [(one["name"], one["notices"]) for one in json.loads(listed)["areas"]] == [("testfield", 1), ("other", 0)]
+
+
+def test_a_second_call_at_the_same_time_does_nothing_and_says_so(field: Field) -> None:
+    field.add()
+    before = content(field.state)
+    with alone(field.state):
+        out, err = field.watch("run", code=3)
+        assert (out, "another call is at work" in err) == ("", True)
+        assert "another call is at work" in field.watch("remove", "testfield", code=3)[1]
+        assert "not looked at yet" in field.watch("list")[0]
+    assert content(field.state) == before
 
 
 def test_areas_alone_are_added_and_looked_at(field: Field) -> None:
@@ -206,7 +224,7 @@ def test_the_area_is_kept_as_it_was_added(field: Field, monkeypatch: pytest.Monk
         (["add", "khmeimim", "--since", "2999-01-01"], "--since (2999-01-01) lies in the future"),
         (["add", "khmeimim", "--source", "folder:/absent"], "'/absent' does not exist"),
         (["remove", "khmeimim"], "there is no state"),
-        (["run", "--wait", "-1"], "--wait -1: choose 0 to 86400 s"),
+        (["add", "khmeimim", "--sensor", "s3"], "'s3'; known: auto, s2, s1"),
     ],
 )
 def test_wrong_input_is_one_line_with_its_values(field: Field, arguments: list[str], message: str) -> None:
@@ -216,8 +234,15 @@ def test_wrong_input_is_one_line_with_its_values(field: Field, arguments: list[s
     assert shown.out == ""
 
 
+def test_where_there_is_no_state_nothing_is_made(field: Field) -> None:
+    far = field.root / "absent" / "state.sqlite"
+    assert call(["watch", "run", "--state", str(far)]) == 2
+    assert not far.parent.exists()
+
+
 def test_what_cannot_be_watched_twice_is_said(field: Field) -> None:
     field.add()
+    assert "--wait -1: choose 0 to 86400 s" in field.watch("run", "--wait", "-1", code=2)[1]
     assert "'testfield' is on the list already; `revisit watch remove` it" in field.add(code=2)
     assert "'apron' is not watched; on the list is testfield" in field.watch("run", "apron", code=2)[1]
 

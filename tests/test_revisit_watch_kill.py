@@ -30,16 +30,18 @@ from tests.scenery import Pass, write_scenes
 from tests.servers import FOR_EVER, Fault, Server, start
 from tests.watching import content, write_field
 
-PASSES = (Pass(day="2024-12-02"), Pass(day="2024-12-07"), Pass(day="2024-12-12", block=True), Pass(day="2024-12-17"))
+PASSES = (Pass(day="2024-12-02"), Pass(day="2024-12-07"), Pass(day="2024-12-12", block=True), Pass(day="2024-12-31"))
+"""The last is so much newer that the others would be taken for dealt with, if looking at them counted for that."""
 NOTICES = 2
 STORE, LOOK = "revisit.watch_store", "revisit.watch_look"
 POINTS = (
-    (STORE, "WatchState.keep_pass", "after", 2),
+    (STORE, "WatchState.keep_pass", "after", 3),
     (LOOK, "write_run", "before", 1),
     (LOOK, "write_run", "after", 2),
     (STORE, "WatchState.record", "before", 3),
     (STORE, "_geojson", "after", 1),
     (STORE, "WatchState.record", "after", 2),
+    (STORE, "WatchState.settle", "before", 1),
     (STORE, "WatchState.note_look", "after", 1),
     (STORE, "WatchState.mark_printed", "before", 1),
     (STORE, "WatchState.mark_printed", "after", 1),
@@ -48,9 +50,9 @@ POINTS = (
     (STORE, "WatchState.mark_taken", "after", 1),
     ("revisit.watch_feed", "feed_of", "after", 1),
 )
-PRINTED_TWICE = {POINTS[7], POINTS[8]}
+PRINTED_TWICE = {POINTS[8], POINTS[9]}
 """Killed between printing and keeping that: what was printed cannot be taken back."""
-SENT_TWICE = {POINTS[10]}
+SENT_TWICE = {POINTS[11]}
 """Killed between the receiver's acknowledgement and keeping it."""
 
 

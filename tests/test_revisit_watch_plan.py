@@ -71,6 +71,10 @@ def test_each_new_pass_is_compared_with_the_one_before_it() -> None:
     assert pairs([scene(day) for day in (-4, 2, 7, 12)]) == [(-4, 2), (2, 7), (7, 12)]
 
 
+def test_what_lies_too_far_back_is_no_reference() -> None:
+    assert pairs([scene(-60), scene(2)]) == []
+
+
 def test_what_was_compared_is_not_compared_again() -> None:
     done = frozenset({(row(-4), row(2))})
     assert pairs([scene(-4), scene(2), scene(7)], judged=done) == [(2, 7)]
@@ -120,12 +124,12 @@ def test_in_whatever_order_passes_come_the_same_comparisons_are_made_at_last() -
 
 def test_a_late_pass_is_searched_for_and_the_past_is_not() -> None:
     now = datetime(2025, 2, 1, tzinfo=UTC)
-    newest = known(scene(31))
-    assert look_from(date(2024, 12, 1), []) == START
-    assert look_from(date(2024, 12, 1), [newest]) == newest.acquired - LATE
-    assert look_from(date(2024, 12, 31), [newest]) == datetime(2024, 12, 31, tzinfo=UTC)
-    period = search_period(date(2024, 12, 1), [newest], now)
-    assert (period.start, period.end) == (newest.acquired - LATE - BACK, now)
+    settled = scene(31).acquired
+    assert look_from(date(2024, 12, 1), None) == START
+    assert look_from(date(2024, 12, 1), settled) == settled - LATE
+    assert look_from(date(2024, 12, 31), settled) == datetime(2024, 12, 31, tzinfo=UTC)
+    period = search_period(date(2024, 12, 1), settled, now)
+    assert (period.start, period.end) == (settled - LATE - BACK, now)
 
 
 def test_another_product_of_a_pass_is_the_same_pass() -> None:

@@ -207,6 +207,16 @@ def test_a_second_call_is_told_that_one_is_at_work_and_a_killed_one_holds_nothin
         pass
 
 
+def test_a_disk_without_links_holds_a_state_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsupported(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", unsupported)
+    with open_state(tmp_path / "state.sqlite", create=True) as state:
+        assert state.areas() == ()
+    assert [path.name for path in tmp_path.iterdir()] == ["state.sqlite"]
+
+
 def test_two_that_make_the_same_state_end_with_one(tmp_path: Path) -> None:
     file = tmp_path / "state.sqlite"
     with open_state(file, create=True) as first, open_state(file, create=True) as second:

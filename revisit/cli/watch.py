@@ -105,10 +105,13 @@ def _say_added(state: WatchState, names: Sequence[str]) -> None:
         tell(f"{area.name} is watched from {wish.since} on: {sensors}, {rate}, source {wish.source}")
 
 
-def _alone(state: Path, wait: float, work: Callable[[], int]) -> int:
+def _alone(state: Path, work: Callable[[], int], *, wait: float = 0.0, create: bool = False) -> int:
     """Do something while no other call is at work on a state; return its exit code."""
     from revisit.watch_call import BusyError, alone
+    from revisit.watch_file import require_file
 
+    if not create:
+        require_file(state)
     if not 0 <= wait <= MOST_WAIT_S:
         raise UsageError(f"--wait {wait:g}: choose 0 to {MOST_WAIT_S:g} s")
     try:
@@ -144,7 +147,7 @@ def add(
             _say_added(opened, add_areas(opened, areas, wish))
         return 0
 
-    raise typer.Exit(_alone(state, 0.0, work))
+    raise typer.Exit(_alone(state, work, create=True))
 
 
 @watch_app.command("remove")
@@ -165,7 +168,7 @@ def remove(names: Annotated[list[str], typer.Argument(metavar="NAME...")], state
                     warn(f"{len(lost)} notice(s) of {area.name} were never delivered, and are gone with it")
         return 0
 
-    raise typer.Exit(_alone(state, 0.0, work))
+    raise typer.Exit(_alone(state, work))
 
 
 def _plain_area(area: WatchedArea, notices: Sequence[Notice]) -> dict[str, Any]:
@@ -253,7 +256,7 @@ def run_now(  # noqa: PLR0913 - the command line's options, one a parameter
                 as_json=as_json,
             )
 
-    raise typer.Exit(_alone(state, wait, work))
+    raise typer.Exit(_alone(state, work, wait=wait))
 
 
 @watch_app.command(BOTH, hidden=True)
@@ -301,4 +304,4 @@ def both(  # noqa: PLR0913 - the command line's options, one a parameter
                 as_json=as_json,
             )
 
-    raise typer.Exit(_alone(state, wait, work))
+    raise typer.Exit(_alone(state, work, wait=wait, create=True))

@@ -33,7 +33,8 @@ def _print_notices(state: WatchState, names: Sequence[str], looks: Sequence[Look
         print_json({"looks": told, "notices": [json.loads(notice.payload) for notice in notices]})
     else:
         for notice in notices:
-            typer.echo("\n".join(map(_kept_line, lines_of(json.loads(notice.payload)))))
+            told = json.loads(notice.payload)
+            typer.echo("\n".join(map(_kept_line, [*lines_of(told), f"  Report: {told['report']}"])))
     sys.stdout.flush()
     for notice in notices:
         state.mark_printed(notice)
