@@ -51,7 +51,7 @@ def _plain_asset(asset: Asset) -> dict[str, Any]:
 
 def _asset_from(values: Mapping[str, Any]) -> Asset:
     """Return the asset of `_plain_asset`."""
-    return Asset(**(values | ({"nodata": math.nan} if values["nodata"] == NAN else {})))
+    return Asset(**{**values, "nodata": math.nan if values["nodata"] == NAN else values["nodata"]})
 
 
 def plain_scene(scene: Scene) -> dict[str, Any]:

@@ -160,7 +160,7 @@ def stamp_file(file: Path, url: str, *, send: Send) -> TimeStamp:
         url=url,
         hosts=Hosts(suffixes=(), configured=(str(parse_origin(url)),)),
         method="POST",
-        body=query(digest, nonce),
+        content=query(digest, nonce),
         headers={"Content-Type": ASKED, "Accept": ANSWERED},
         most_bytes=MOST_BYTES,
         check=check,
