@@ -96,8 +96,8 @@ def caveat_lines(dossier: Dossier) -> list[tuple[str, str]]:
             (
                 "Uncalibrated.",
                 (
-                    "Some comparisons had too few earlier dates for a baseline: claims of objects that rest on them are"
-                    " never better than inconclusive."
+                    "Some comparisons had too few earlier dates, or thresholds that do not hold: claims of objects that"
+                    " rest on them alone are never better than inconclusive."
                 ),
             )
         )

@@ -128,7 +128,8 @@ def _would_change(evidence: Evidence, outcome: Outcome) -> tuple[str, ...]:
     if outcome == "not observable":
         return (f"{finer}" if kind == "state" else f"imagery of {finer} or finer, taken in the window",)
     if outcome == "insufficient imagery":
-        return ("a clear look in the window, by any sensor", "radar, which cloud does not stop")
+        by_radar = any(look.sensor == "s1" for look in evidence.looks)
+        return ("a usable look in the window", *(() if by_radar else ("radar, which cloud does not stop",)))
     if outcome == "supported":
         return ("another explanation of the flagged change, which imagery of 1 m or finer would show",)
     if outcome == "contradicted":
