@@ -48,8 +48,8 @@ def _controlled(verdict: Verdict, limit: float, tests: int) -> Verdict:
     if not rests or (verdict.p_value or 0.0) <= limit:
         return verdict
     reason = (
-        f"alone it would be {verdict.verdict}, but {tests} statements were tested together, and chance gives such a flag"
-        f" in one of them too often (p {verdict.p_value:.2g})"
+        f"alone it would be {verdict.verdict}, but {tests} statements were tested together, and chance gives such a"
+        f" flag in one of them too often (p {verdict.p_value:.2g})"
     )
     change = ("another look in the window, by any sensor, that shows the same",)
     return replace(verdict, verdict="inconclusive", reasons=(reason, *verdict.reasons), would_change_it=change)
