@@ -38,12 +38,27 @@ def _rows(archive: Path, first: date, last: date) -> Iterator[tuple[int, datetim
                 yield int(row["band"]), moment, row["platform"].lower()
 
 
-def write_latakia(archive: Path, out: Path, *, first: date = date.min, last: date = date.max) -> int:
-    """Write the dates of the archive from `first` to `last` as a folder of scenes; return how many there are."""
+def write_latakia(
+    archive: Path, out: Path, *, first: date = date.min, last: date = date.max, only: int | None = None
+) -> int:
+    """Write the dates of the archive from `first` to `last` as a folder of scenes; return how many there are.
+
+    Parameters
+    ----------
+    archive, out
+        As above.
+    first, last
+        Days, both included.
+    only
+        A relative orbit, where the others are left out.
+    """
     count = 0
     with rasterio.open(archive / STACK) as stack, tempfile.TemporaryDirectory(prefix="latakia-") as scratch:
         whole = Window(0, 0, stack.width, stack.height)
         for band, moment, platform in _rows(archive, first, last):
+            orbit, direction = ORBITS[f"{moment:%H:%M}"[:4]]
+            if only not in {None, orbit}:
+                continue
             numbers = stack.read(band, window=whole)
             power = np.power(10, (FLOOR_DB + STEP_DB * numbers.astype(np.float32)) / 10).astype(np.float32)
             power[numbers == LAND] = np.nan
@@ -51,7 +66,6 @@ def write_latakia(archive: Path, out: Path, *, first: date = date.min, last: dat
             shape = {"driver": "GTiff", "height": stack.height, "width": stack.width, "count": 1, "dtype": "float32"}
             with rasterio.open(file, "w", crs=stack.crs, transform=stack.transform, nodata=np.nan, **shape) as made:
                 made.write(power, 1)
-            orbit, direction = ORBITS[f"{moment:%H:%M}"[:4]]
             about = Acquisition(
                 sensor="s1",
                 acquired=moment,

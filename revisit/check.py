@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from imagery.datatake import one_per_pass
-from imagery.errors import NoSceneError, SourceError
+from imagery.errors import NoSceneError
 from imagery.scene import Period, Scene
 from imagery.sources.base import Found, Source
 from revisit.chance import control
 from revisit.claims import Claim, Claims
-from revisit.comparing import Comparer, class_for
+from revisit.comparing import FAILURES, Comparer, class_for
 from revisit.errors import UsageError
 from revisit.evidence import Verdict
 from revisit.gathering import Gathered, Gatherer
@@ -98,7 +98,7 @@ class _Check:
         try:
             for area in areas:
                 self._look_at(area)
-        except SourceError as error:
+        except FAILURES as error:
             return str(error)
         return None
 
@@ -161,7 +161,7 @@ def _search_radar(source: Source, area: ClaimedArea) -> tuple[Found, str | None,
         found = _search(source, area, "s1")
     except NoSceneError as error:
         return NOTHING, f"no radar: {error}", False
-    except SourceError as error:
+    except FAILURES as error:
         return NOTHING, f"radar failed: {error}", True
     absent = None if found.scenes else f"no radar: {source.name} has no pass of Sentinel-1 in that time"
     return found, absent, False

@@ -10,7 +10,7 @@ from aoi import AOI, Grid
 from detect.detectability import InjectionPlan
 from detect.errors import DetectError
 from detect.targets import CATALOGUE, object_class
-from imagery.errors import ImageryError, SourceError
+from imagery.errors import BudgetError, CredentialsError, ImageryError, SourceError
 from imagery.raster import Raster
 from imagery.scene import Period, Scene
 from imagery.select import SAME_PASS
@@ -31,6 +31,8 @@ FALSE_IN_PLACE = 0.04
 ACTIVITY_RATE = 0.06
 """For claims of activity, which count flags instead of asking for one."""
 BASELINE = 20
+FAILURES = (SourceError, CredentialsError, BudgetError)
+"""What ends the looking: the next scene would fare no better."""
 PLACEMENTS = 60
 """Objects put into the images, by class, kind of ground and direction."""
 
@@ -130,8 +132,8 @@ class Comparer:
 
         Raises
         ------
-        SourceError
-            Where the source failed.
+        SourceError, CredentialsError, BudgetError
+            Where the source failed, or would cost too much.
         """
         if rate is None:
             done = (one for (first, second, _), one in self.made.items() if (first, second) == (before.id, after.id))
@@ -165,7 +167,7 @@ class Comparer:
         try:
             source = _TrackSource(source=self.source, like=after)
             result = run(recipe, aoi=self.area.aoi, source=source, progress=self.tell, plan=plan)
-        except SourceError:
+        except FAILURES:
             raise
         except (ImageryError, DetectError, UsageError) as error:
             return Compared(name=name, reason=rejection(error))

@@ -31,6 +31,11 @@ MEANINGS = {
     "not observable": "no image of this kind can show it, whatever is true",
     "insufficient imagery": "there is no clear image at the right time",
 }
+_WORDS = {
+    "is consistent with": ("supported",),
+    "contradicts": ("contradicted",),
+    "cannot tell on": ("inconclusive", "not observable", "insufficient imagery"),
+}
 _MARGIN_PX, _CHIP_SIDE = 8, 380
 """Ground shown around a place, and screen pixels of the longer side of a chip."""
 
@@ -51,11 +56,19 @@ def _imagery(dossier: Dossier) -> str:
     return f"{' and '.join(names) or 'Sentinel-2'} imagery"
 
 
+def _quotable(dossier: Dossier) -> str:
+    """Return which statement the imagery is consistent with, which it contradicts, and of which it cannot tell."""
+    named = {name: [v.id for v in dossier.verdicts if v.verdict in kinds] for name, kinds in _WORDS.items()}
+    parts = [f"{words} {', '.join(ids)}" for words, ids in named.items() if ids]
+    return f"The imagery {'; it '.join(parts)}. None of this is proof." if parts else ""
+
+
 def summary_line(dossier: Dossier) -> str:
     """Return the one sentence that can be quoted."""
     counts: Counter[str] = Counter(verdict.verdict for verdict in dossier.verdicts)
     told = ", ".join(f"{counts[name]} {name}" for name in OUTCOMES if counts[name])
     line = f"Of {plural(len(dossier.verdicts), 'statement')} held against {_imagery(dossier)} of 10 m: {told}."
+    line += f" {_quotable(dossier)}"
     if dossier.undecided:
         line += f" Not looked at, because the source failed: {', '.join(dossier.undecided)}."
     return line
@@ -83,8 +96,8 @@ def caveat_lines(dossier: Dossier) -> list[tuple[str, str]]:
             (
                 "Uncalibrated.",
                 (
-                    "Some comparisons had too few earlier dates for a baseline: claims of objects that rest on them are"
-                    " never better than inconclusive."
+                    "Some comparisons had too few earlier dates, or thresholds that do not hold: claims of objects that"
+                    " rest on them alone are never better than inconclusive."
                 ),
             )
         )
@@ -202,7 +215,7 @@ def _look_view(look: Look, gathered: Gathered) -> dict[str, Any]:
 
 def _thing(claim: Claim) -> str:
     """Return what a claim speaks of."""
-    what = claim.object or (f"an object of {claim.length_m:g} m" if claim.length_m else "no object")
+    what = claim.object or (f"an object of {claim.length_m:g} m" if claim.length_m else "of no certain object")
     if claim.object:
         model = object_class(claim.object)
         what = f"{claim.object} ({model.length_m:g} x {model.width_m:g} m)"

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from detect.targets import object_class
-from imagery.errors import SourceError
 from imagery.scene import Scene
 from revisit.claims import Claim
-from revisit.comparing import Compared, Comparer, class_for, length_of, rate_for, rejection
+from revisit.comparing import FAILURES, Compared, Comparer, class_for, length_of, rate_for, rejection
 from revisit.errors import UsageError
 from revisit.evidence import LEAST_VALID, Evidence, Look, Match, Surface
 from revisit.lookplan import LookPlan, Share, plan_looks, tracks
@@ -170,7 +169,7 @@ class Gatherer:
 
         Raises
         ------
-        SourceError
+        SourceError, CredentialsError, BudgetError
             Where the source failed on optical imagery; where it failed on radar, `radar_failed` says so.
         """
         name = class_for(claim, place)
@@ -195,7 +194,7 @@ class Gatherer:
             if scenes[0].sensor == "s2" or self.radar_failed is None:
                 self._compare(plan_looks(claim, scenes, share=self.share_in(place)), claim, place, found)
                 return
-        except SourceError as error:
+        except FAILURES as error:
             if scenes[0].sensor == "s2":
                 raise
             self.radar_failed = rejection(error)

@@ -20,7 +20,16 @@ import numpy as np
 from shapely.geometry import mapping, shape
 
 from aoi import AOI, Grid
-from imagery.errors import GoneError, ImageryError, NoSceneError, RefusedFileError, SceneError, SourceError
+from imagery.errors import (
+    BudgetError,
+    CredentialsError,
+    GoneError,
+    ImageryError,
+    NoSceneError,
+    RefusedFileError,
+    SceneError,
+    SourceError,
+)
 from imagery.geotiff import read_band, write_cog
 from imagery.raster import Raster
 from imagery.scene import Asset, Period, Scene
@@ -35,7 +44,9 @@ LASTING: Mapping[str, type[ImageryError]] = {
     kind.__name__: kind for kind in (SceneError, RefusedFileError, GoneError, NoSceneError)
 }
 """Refusals that belong to a scene, or a sensor that the source does not have: another call gets the same."""
-PASSING: Mapping[str, type[ImageryError]] = {SourceError.__name__: SourceError}
+PASSING: Mapping[str, type[ImageryError]] = {
+    kind.__name__: kind for kind in (SourceError, CredentialsError, BudgetError)
+}
 """A source that failed is asked again as long as there is one; a replay fails where it failed."""
 _KEPT = {**LASTING, **PASSING}
 NAN = "nan"
@@ -51,7 +62,7 @@ def _plain_asset(asset: Asset) -> dict[str, Any]:
 
 def _asset_from(values: Mapping[str, Any]) -> Asset:
     """Return the asset of `_plain_asset`."""
-    return Asset(**(values | ({"nodata": math.nan} if values["nodata"] == NAN else {})))
+    return Asset(**{**values, "nodata": math.nan if values["nodata"] == NAN else values["nodata"]})
 
 
 def plain_scene(scene: Scene) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from imagery.addresses import parse_origin
 from imagery.errors import BadAnswerError
 from imagery.exchange import Hosts, Request, Response
 from revisit import der
@@ -142,8 +143,6 @@ def stamp_file(file: Path, url: str, *, send: Send) -> TimeStamp:
     imagery.errors.SourceError
         Where the server failed, or its answer is not for this file and this request; nothing is left then.
     """
-    from imagery.addresses import parse_origin
-
     digest, nonce = hashlib.sha256(file.read_bytes()).digest(), secrets.randbits(NONCE_BITS)
 
     def check(response: Response) -> None:
@@ -160,7 +159,7 @@ def stamp_file(file: Path, url: str, *, send: Send) -> TimeStamp:
         url=url,
         hosts=Hosts(suffixes=(), configured=(str(parse_origin(url)),)),
         method="POST",
-        body=query(digest, nonce),
+        content=query(digest, nonce),
         headers={"Content-Type": ASKED, "Accept": ANSWERED},
         most_bytes=MOST_BYTES,
         check=check,

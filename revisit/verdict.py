@@ -79,7 +79,8 @@ def _unseeable(evidence: Evidence) -> tuple[str, ...] | None:
     known = [look.pd for look in _looks_for(evidence) if look.pd is not None]
     if known and max(known) < LEAST_PD:
         thing = claim.object or f"an object of {claim.length_m:g} m" if claim.length_m else claim.object
-        return (f"{thing} would have been flagged there with a probability of {max(known):.2f} at best",)
+        told = f"{thing} would have been flagged there with a probability of {max(known):.2f} at best"
+        return (f"{told}: neither a flag nor its absence says anything",)
     return None
 
 
@@ -106,7 +107,8 @@ def _verdict(evidence: Evidence, outcome: Outcome, reasons: Sequence[str], **val
     known = [look.pd for look in looks if look.pd is not None]
     scenes = [*evidence.references, *(look.scene for look in looks)]
     flags = [match.flag for look in looks for match in look.matches]
-    doubts = [f"{look.scene} is set aside: not calibrated ({look.doubt})" for look in looks if not look.calibrated]
+    odd = [look for look in looks if not look.calibrated] if evidence.claim.kind != "surface" else []
+    doubts = [f"{look.scene} is set aside: not calibrated ({look.doubt})" for look in odd]
     base = Verdict(
         id=evidence.claim.id,
         verdict=outcome,
@@ -126,7 +128,8 @@ def _would_change(evidence: Evidence, outcome: Outcome) -> tuple[str, ...]:
     if outcome == "not observable":
         return (f"{finer}" if kind == "state" else f"imagery of {finer} or finer, taken in the window",)
     if outcome == "insufficient imagery":
-        return ("a clear look in the window, by any sensor", "radar, which cloud does not stop")
+        by_radar = any(look.sensor == "s1" for look in evidence.looks)
+        return ("a usable look in the window", *(() if by_radar else ("radar, which cloud does not stop",)))
     if outcome == "supported":
         return ("another explanation of the flagged change, which imagery of 1 m or finer would show",)
     if outcome == "contradicted":
@@ -259,14 +262,18 @@ def _of_surface(evidence: Evidence, places: float) -> Verdict:  # noqa: ARG001 -
     if not evidence.surface:
         return _verdict(evidence, "inconclusive", ("the area map could not be held against unchanged ground",))
     best = max(evidence.surface, key=lambda surface: surface.share)
-    told = f"{best.scene}: {best.share:.1%} of the place lies beyond the 99.9 % point of unchanged ground of its cover"
+    since = next((look.since for look in evidence.looks if look.scene == best.scene), None)
+    when = f"{best.scene}{f', held against {since:%Y-%m-%d}' if since else ''}"
+    told = (
+        f"{when}: {best.share:.1%} of the place differs more than 99.9 % of the unchanged ground of the same cover does"
+    )
+    seen = f"of changes of the whole place put there, a share of {best.pd:.2f} would have been found"
+    outcome: Outcome = "inconclusive"
     if best.share > SURFACE_SHARE:
-        return _verdict(evidence, "supported", (told,), pd=best.pd)
-    if best.share < NO_SURFACE_SHARE and best.pd >= SURE_PD:
-        return _verdict(
-            evidence, "contradicted", (told, f"such a change would have been found: Pd {best.pd:.2f}"), pd=best.pd
-        )
-    return _verdict(evidence, "inconclusive", (told, f"Pd of such a change {best.pd:.2f}"), pd=best.pd)
+        outcome = "supported"
+    elif best.share < NO_SURFACE_SHARE and best.pd >= SURE_PD:
+        outcome = "contradicted"
+    return _verdict(evidence, outcome, (told, seen, coverage(evidence)), pd=best.pd)
 
 
 _DECIDE = {

@@ -15,6 +15,8 @@ from aoi.geometry import to_crs, to_lonlat
 from revisit.cli.main import call
 from tests.servers import Server, start
 
+pytestmark = pytest.mark.timeout(900)
+
 CLAIMS = """
 [source]
 title = "What stands on the northern apron"
@@ -65,7 +67,7 @@ def test_one_command_from_claims_to_report_cold_and_warm(
     own = {"REVISIT_CONFIG": str(tmp_path / "config.toml"), "REVISIT_CACHE_DIR": str(tmp_path / "cache")}
     for name, value in {**running.environment(), **own}.items():
         monkeypatch.setenv(name, value)
-    asked = ["check", str(write_north(tmp_path)), "--source", "earth-search"]
+    asked = ["check", str(write_north(tmp_path)), "--source", "planetary-computer"]
     assert call([*asked, "-o", str(tmp_path / "cold")]) == 0
     assert "sha256" in capsys.readouterr().out
     told = {one["id"]: one for one in json.loads((tmp_path / "cold" / "verdicts.json").read_text())}
@@ -75,6 +77,12 @@ def test_one_command_from_claims_to_report_cold_and_warm(
     assert told["C1"]["verdict"] == ("supported" if record["calibrated"] else "inconclusive")
     assert told["C1"]["pd"] >= 0.95
     assert record["baseline"] >= 4
+    # The same command looks at radar: the pass of 12 December, held against the last one of its own orbit.
+    told_of = json.loads((tmp_path / "cold" / "check.json").read_text())
+    assert [area["radar"] for area in told_of["areas"]] == ["looked at"]
+    by_radar = [path for path in (tmp_path / "cold" / "runs").iterdir() if "_s1-14_" in path.name]
+    assert [path.name.endswith("_2024-12-12") for path in by_radar] == [True]
+    assert json.loads((by_radar[0] / "run.json").read_text())["sensor"] == "s1"
     assert call([*asked, "--offline", "-o", str(tmp_path / "warm")]) == 0
     for name in ("verdicts.json", "report.html", "claims.toml"):
         assert (tmp_path / "warm" / name).read_bytes() == (tmp_path / "cold" / name).read_bytes()

@@ -21,6 +21,7 @@ from revisit.der import DerError
 from revisit.errors import UsageError
 from revisit.pack import pack_bytes, write_bytes
 from revisit.stamping import MOST_BYTES, check_stamp, query, read_stamp, stamp_file
+from tests.scenery import Pass, feature, write_area, write_scenes
 
 CONFIG = """
 [req]
@@ -144,6 +145,26 @@ def test_openssl_verifies_what_was_asked_for_and_kept(
     token.write_bytes(reply(authority, query(hashlib.sha256(b"another").digest(), 5)))
     assert call(["verify", str(pack)]) == 2
     assert "is a time stamp for another file" in capsys.readouterr().err
+
+
+def test_a_check_keeps_the_time_stamp_beside_its_pack(
+    authority: Path, serving: Callable[[Answer], Serving], tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    write_scenes(tmp_path / "s", Pass(day="2024-12-07"), Pass(day="2024-12-12"))
+    write_area(tmp_path / "a.geojson", feature("zone", "apron", (20.4, 20.4, 139.6, 139.6), kind="apron", source="x"))
+    (tmp_path / "c.toml").write_text(
+        '[source]\ntitle = "T"\npublisher = "P"\npublished = 2024-12-14\n[[claim]]\nid = "C1"\nstatement = "S"\n'
+        'geometry = "a.geojson#apron"\nkind = "state"\nfrom = 2024-12-08\nto = 2024-12-13\n'
+    )
+    monkeypatch.setattr("revisit.export.pdf.BROWSERS", ())
+    out = tmp_path / "out"
+    asked = ["check", str(tmp_path / "c.toml"), "--source", f"folder:{tmp_path / 's'}", "-o", str(out)]
+    assert call([*asked, "--timestamp", serving(lambda body: reply(authority, body)).url]) == 0
+    assert "its signature was not checked here" in capsys.readouterr().err
+    openssl("ts", "-verify", "-data", str(out / "evidence.zip"), "-in", str(out / "evidence.zip.tsr"),
+            "-CAfile", "tsa.pem", folder=authority)  # fmt: skip
+    assert call(["verify", str(out / "evidence.zip")]) == 0
 
 
 @pytest.mark.usefixtures("authority")

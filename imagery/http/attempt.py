@@ -93,9 +93,9 @@ class Sender:
         request, renew = trial.request, trial.refused
         trial.refused, trial.renewed = False, trial.renewed or renew
         signed = request.sign(request.url, renew) if request.sign else Signed(url=request.url)
-        body = request.body
-        if body is not None and not isinstance(body, bytes):
-            body = json.dumps(body, sort_keys=True, allow_nan=False).encode()
+        body = request.content
+        if request.body is not None:
+            body = json.dumps(request.body, sort_keys=True, allow_nan=False).encode()
         return Outgoing(
             method=request.method,
             url=signed.url,
@@ -181,7 +181,7 @@ def _headers(request: Request) -> dict[str, str]:
     """Return the headers of a request that anybody may see; names in lower case."""
     part = request.span or request.version or request.method == "HEAD"
     headers = {"user-agent": USER_AGENT, "accept": "*/*", "accept-encoding": "identity" if part else "gzip"}
-    if request.body is not None and not isinstance(request.body, bytes):
+    if request.body is not None:
         headers["content-type"] = "application/json"
     if request.span is not None:
         headers["range"] = f"bytes={request.span[0]}-{sum(request.span) - 1}"
