@@ -73,7 +73,7 @@ class Job:
         return tuple(rate for rate in self.rates if not self.row(rate).exists())
 
 
-def _module(path: Path) -> ModuleType:
+def module(path: Path) -> ModuleType:
     """Return a program that lies outside of this project as a module."""
     if path.stem in sys.modules:
         return sys.modules[path.stem]
@@ -100,7 +100,7 @@ class Drawn:
 
 def draw(job: Job, folder: Path) -> Drawn:
     """Draw a scene in memory; its area is written into a folder."""
-    scenes = _module(job.rehearsal / "scenes.py")
+    scenes = module(job.rehearsal / "scenes.py")
     place = scenes.Rehearsal(seed=job.seed, size=200, scenario_name=job.scenario)
     radar = scenes.build_radar_ground(scenes.stream(job.seed, 5), place.ground)
     images = [
@@ -156,7 +156,7 @@ def _scored(job: Job, drawn: Drawn, objects: Sequence[ChangedObject], grid: Grid
     """Return what the scorer says of flags, each object with its cross-section."""
     from shapely.ops import unary_union
 
-    score, truth = _module(job.rehearsal / "score.py"), drawn.truth
+    score, truth = module(job.rehearsal / "score.py"), drawn.truth
     flags = [_flag(item, grid, truth["epsg"], score) for item in objects]
     feet = [score.to_metres(one["footprint"], truth["epsg"]) for one in truth["objects"]]
     matched = score.match(flags, truth["objects"], feet)
