@@ -139,7 +139,8 @@ def _searched(
 
 def _sighting(vessel: Vessel, zone: str, raster: Raster) -> Sighting:
     row, col = vessel.centre
-    x, y = raster.grid.transform * (col + 0.5, row + 0.5)
+    west, _, _, north = raster.grid.bounds
+    x, y = west + (col + 0.5) * raster.grid.gsd, north - (row + 0.5) * raster.grid.gsd
     lon, lat = shapely.get_coordinates(to_lonlat(shapely.Point(x, y), raster.grid.crs))[0]
     return Sighting(
         zone=zone, sensor=sensor_of(raster), acquired=raster.acquired, lon=float(lon), lat=float(lat),
