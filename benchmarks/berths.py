@@ -217,7 +217,8 @@ def main(folder: str, out: str) -> None:
                 table[k][name] = "cannot tell" if one is None else one.states[place]
                 table[k][f"{name} probability"] = "" if one is None else f"{one.probability[place]:.3f}"
         print(
-            f"{track}x UTC, {len(own)} dates, berths moved by {shifts[track]} px (rows, cols); occupied, empty, cannot tell"
+            f"{track}x UTC, {len(own)} dates, berths moved by {shifts[track]} px (rows, cols); "
+            "occupied, empty, cannot tell"
         )
         for name, one in found.items():
             counts = "not judged" if one is None else " ".join(

@@ -82,6 +82,11 @@ def around(band: FloatArray, water: BoolArray, side_px: int) -> tuple[FloatArray
     return mean, np.sqrt(spread**2 + np.float32(SENSOR_NOISE**2))
 
 
+def _between(values: FloatArray) -> float:
+    """Return what parts an image's two classes; below all of them where they are alike."""
+    return otsu_threshold(values) if len(values) and np.ptp(values) > 0 else float("-inf")
+
+
 def water_of(infrared: FloatArray, valid: BoolArray, *, gsd: float, green: FloatArray | None = None) -> BoolArray:
     """Return where an optical image shows water (row, col), vessels and islets left out.
 
@@ -103,8 +108,7 @@ def water_of(infrared: FloatArray, valid: BoolArray, *, gsd: float, green: Float
         Where there is no body of water.
     """
     least = LEAST_WATER_M2 / gsd**2
-    parted = otsu_threshold(infrared[valid]) if valid.any() else 0.0
-    darker = valid & (infrared < parted if green is None else infrared < green)
+    darker = valid & (infrared < green if green is not None else infrared < _between(infrared[valid]))
     sure = bodies(morphology(darker, cv2.MORPH_OPEN, 2), least) if green is not None else darker
     if not sure.any():
         raise DetectError(f"no body of water of {LEAST_WATER_M2:,.0f} m2 or more")
