@@ -181,6 +181,8 @@ def _said(dates: Dates, found: Detected) -> list[dict[str, Any]]:
     from detect.detectability import InjectionPlan
     from revisit.detectability import assess
 
+    if found.statistics_of is None:
+        return []
     rows = assess(
         _open(dates.ground),
         dates.aligned.before,

@@ -1,6 +1,6 @@
 """Flags on real ground where nothing was asked: six cubes of Sentinel-2 at 20 m, thresholds from half of the dates.
 
-    .venv/bin/python benchmarks/earthnet.py FOLDER [--rate 1.0] [--objects 12] [CUBE ...]
+    .venv/bin/python benchmarks/earthnet.py FOLDER [CUBE ...] [--rate 1.0] [--objects 12] [--ways mixed "in time"]
 
 FOLDER holds EarthNet2021 cubes (npz: `refl` (date, band, row, col), `mask` (date, row, col) 1 = cloud, `bands`,
 `dates`): five months of fields, scrub, roads and settlements. Of a cube's clear dates one half is the baseline; those
@@ -43,6 +43,7 @@ SHIFT_ERROR_PX = (0.05, 0.05)
 PSF_PX = 0.53
 SIZES_M = (60.0, 120.0)
 CONTRASTS = (0.01, 0.02, 0.04, 0.08)
+WAYS = ("mixed", "in time")
 MARGIN_PX = 12
 """No square is put nearer to the edge of a cube."""
 
@@ -166,10 +167,12 @@ def halves(dates: int) -> Iterator[tuple[str, list[int], list[int]]]:
             yield name, other, one
 
 
-def run_cube(cube: Cube, *, rate: float, count: int) -> dict[str, Told]:
+def run_cube(cube: Cube, ways: Sequence[str], *, rate: float, count: int) -> dict[str, Told]:
     """Return what came of each way to halve a cube."""
     out: dict[str, Told] = {}
     for name, learned, tested in halves(len(cube.images)):
+        if name not in ways:
+            continue
         told = out.setdefault(name, Told(baseline=len(learned)))
         if len(learned) < MIN_DATES:
             continue
@@ -206,7 +209,7 @@ def _median(values: Sequence[float]) -> str:
 def report(cubes: dict[str, dict[str, Told]], rate: float) -> list[str]:
     """Return the tables."""
     lines: list[str] = []
-    for way in ("mixed", "in time"):
+    for way in dict.fromkeys(way for ways in cubes.values() for way in ways):
         rows: list[tuple[str, ...]] = [("cube", "baseline", "pairs", "refused", "objects: actual over asked",
                                         "areas: actual over asked", "areas refused")]  # fmt: skip
         ratios: tuple[list[float], list[float]] = [], []
@@ -239,13 +242,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("cubes", nargs="*", help="parts of the names of the cubes to be used; all")
     parser.add_argument("--rate", type=float, default=1.0, help="flags per km2 asked for")
+    parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS, help="how the dates are halved")
     parser.add_argument("--objects", type=int, default=12, help="squares tried per pair, size and contrast")
     asked = parser.parse_args()
     cv2.setNumThreads(1)
     paths = [p for p in sorted(asked.folder.glob("*.npz")) if not asked.cubes or any(c in p.name for c in asked.cubes)]
     cubes = {}
     for cube in map(read_cube, paths):
-        cubes[cube.name] = run_cube(cube, rate=asked.rate, count=asked.objects)
+        cubes[cube.name] = run_cube(cube, asked.ways, rate=asked.rate, count=asked.objects)
         print(cube.name, *report({cube.name: cubes[cube.name]}, asked.rate), sep="\n", file=sys.stderr, flush=True)
     print("\n".join(report(cubes, asked.rate)))
 

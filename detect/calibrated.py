@@ -167,6 +167,11 @@ def detect_series(
         one if that is higher, or where the two dates differ all over as no earlier ones do (`doubt`). Areas are judged
         by themselves: where their rate does not hold on each group of dates, they have no p-values, and the objects
         keep theirs.
+
+    Raises
+    ------
+    TooLittleGroundError
+        Where the searched ground is too small to learn from.
     """
     model = model or fit_series(series)
     maps = series_statistics(series.before, series.after, series.valid, model)
@@ -187,6 +192,8 @@ def detect_series(
     sound = is_calibrated(object_nulls, per_km2=OBJECT_SHARE * max(false_alarms_per_km2, JUDGED_PER_KM2))
     doubt = _doubt(unlike_earlier(maps.objects, object_nulls))
 
+    # Where the searched part alone shows too few maxima to learn from, it shows too few to judge.
+    replace(area_nulls, strata=searched.astype(np.uint8)).tails()
     rate = (1 - OBJECT_SHARE) * false_alarms_per_km2
     threshold, p_value = calibrated_map(maps.areas, area_nulls, per_km2=rate)
     told = searched if _areas_hold(area_nulls, searched, rate) else np.zeros_like(searched)

@@ -163,7 +163,7 @@ def area_level(areas: FloatArray) -> float:
     Over tens of metres two dates differ by what the season, the haze or the rain did to all of the ground: a pair is a
     sample of one of that, however many pixels it has. Held against its own level, it can be compared with other pairs.
     """
-    return float(max(np.quantile(areas[~np.isnan(areas)], AREA_LEVEL), 1e-6))
+    return max(float(np.quantile(areas[~np.isnan(areas)], AREA_LEVEL)), 1e-6)
 
 
 def area_map(first: FloatArray, second: FloatArray, root: FloatArray, frame: Frame) -> FloatArray:

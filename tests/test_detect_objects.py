@@ -157,13 +157,15 @@ def test_what_a_large_area_holds_is_said_and_not_flagged_again() -> None:
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_an_area_larger_than_any_ring_keeps_its_contrast(sign: int) -> None:
+def test_an_area_larger_than_its_ring_keeps_its_contrast(sign: int) -> None:
     before = look(fields(2, SIZE), View())
     after = before.copy()
-    after[3, 60:140, 50:130] += np.float32(0.1 * sign)
-    areas = [flag for flag in compare(before, after).flags if flag.scale == "area" and flag.area_m2 > 300_000]
-    assert len(areas) == 1
-    assert 0.06 < sign * areas[0].contrast < 0.14
+    # As plants do: the bands' mean says little of it.
+    for band, step in ((3, 0.15), (2, -0.05)):
+        after[band, 80:120, 60:100] += np.float32(step * sign)
+    areas = [flag for flag in compare(before, after).flags if flag.scale == "area"]
+    largest = max(areas, key=lambda flag: flag.area_m2)
+    assert 0.06 < sign * largest.contrast < 0.16
 
 
 def test_an_area_without_probability_does_not_hide_objects_that_have_one() -> None:
