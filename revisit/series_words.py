@@ -16,8 +16,8 @@ MOST_LINES = 6
 """Changes of a zone that are told one by one; the rest is in the table."""
 MEANING = (
     "Counted are objects that came or went within the series. What stood there on every date cannot be told from the"
-    " ground, and is not counted; nor is what came and went between two dates. Objects smaller than a transport are often"
-    " missed."
+    " ground, and is not counted; nor is what came and went between two dates. Objects smaller than a transport are"
+    " often missed."
 )
 
 
