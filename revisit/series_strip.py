@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 
 from revisit.drawing import font
 from revisit.series_result import Followed, TrackSeries
+from revisit.series_words import surety
 from revisit.symbols import CASING
 
 HALF_PX = 13
@@ -77,6 +78,6 @@ def object_strip(item: Followed, one: TrackSeries) -> Image.Image | None:
         draw.rectangle((x, 0, x + side - 1, side - 1), outline=MARK if there else CASING, width=4 if there else 1)
         moment = one.stack.times[date]
         draw.text((x + side / 2, side + 10), f"{moment:%Y-%m-%d}", fill=CASING, font=font(14), anchor="mm")
-        state = f"there {item.track.taken[date]:.2f}" if there else "not there"
+        state = f"there {surety(float(item.track.taken[date]))}" if there else "not there"
         draw.text((x + side / 2, side + 26), state, fill=CASING, font=font(12), anchor="mm")
     return picture

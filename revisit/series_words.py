@@ -16,7 +16,8 @@ MOST_LINES = 6
 """Changes of a zone that are told one by one; the rest is in the table."""
 MEANING = (
     "Counted are objects that came or went within the series. What stood there on every date cannot be told from the"
-    " ground, and is not counted; nor is what came and went between two dates."
+    " ground, and is not counted; nor is what came and went between two dates. Objects smaller than a transport are"
+    " often missed."
 )
 
 
@@ -168,6 +169,8 @@ def _head(rows: Sequence[ZoneDate], spans: Sequence[tuple[datetime, datetime]]) 
     """Return the counts of a zone from change to change."""
     if not spans:
         first, last = _count_text(rows[0]), _count_text(rows[-1])
+        if all(_count_text(row) == "0" for row in rows):
+            return "nothing was seen to come or go; what is smaller than a transport may have, unseen"
         return f"{first} on all dates" if first == last else f"{first} on the first date, {last} on the last"
     parts = [_count_text(rows[0])]
     for after, before in spans:

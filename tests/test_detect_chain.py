@@ -8,7 +8,7 @@ import pytest
 from detect.chain import Noise, Posterior, count_range, fit_noise, follow_place, joint_chance, steps_of
 
 NOISE = Noise(scale=1.0, tail=6.0)
-DAYS = 5.0 * np.arange(12)
+DAYS = np.linspace(0.0, 55.0, 12)
 OBJECT = np.array([8.0, 7.0, 6.0, 5.0])
 
 

@@ -19,7 +19,7 @@ from tests.speckled import date as radar_date
 
 SIZE, DATES = 130, 12
 STAND, BERTH, OFTEN = (40, 60), (85, 30), (90, 95)
-DAYS = 5.0 * np.arange(DATES)
+DAYS = np.linspace(0.0, 55.0, DATES)
 STRATA = np.ones((SIZE, SIZE), np.uint8)
 STAYS = {STAND: range(7, DATES), BERTH: range(5), OFTEN: [k for k in range(DATES) if k != 6]}
 """From the eighth date on; until the fifth; always but on one date."""
@@ -36,7 +36,8 @@ def image(k: int) -> np.ndarray:
     picture = np.stack([gaussian_filter(band, 0.6) for band in picture])
     stains = gaussian_filter(day.standard_normal((SIZE, SIZE)), 6.0)
     light = 1 + 0.03 * day.standard_normal((4, 1, 1))
-    return light * picture * (1 + 0.01 * stains / stains.std()) + 0.0015 * day.standard_normal(picture.shape)
+    noise = 0.0015 * day.standard_normal(picture.shape)
+    return np.asarray(light * picture * (1 + 0.01 * stains / stains.std()) + noise, dtype=np.float32)
 
 
 @cache
