@@ -83,7 +83,8 @@ def main() -> None:
     """Write the folder."""
     archive, out = Path(sys.argv[1]), Path(sys.argv[2])
     days = [date.fromisoformat(text) for text in sys.argv[3:5]]
-    print(write_latakia(archive, out, **dict(zip(("first", "last"), days, strict=False))), "dates")
+    first, last = days if len(days) == 2 else (date.min, date.max)
+    print(write_latakia(archive, out, first=first, last=last), "dates")
 
 
 if __name__ == "__main__":
