@@ -116,6 +116,13 @@ def test_an_empty_harbour_is_empty() -> None:
     assert sum(len(optical_vessels(harbour([], seed=seed)[0], SEEN, gsd=10.0)) for seed in range(8)) <= 1
 
 
+def test_a_small_dock_is_searched_too() -> None:
+    ship = (slice(20, 30), slice(95, 98))
+    bands = {name: band[:55, 60:109].copy() for name, band in harbour([ship])[0].items()}
+    (vessel,) = optical_vessels(bands, np.ones((55, 49), bool), gsd=10.0)
+    assert vessel.length_m == pytest.approx(110, abs=30)
+
+
 def test_what_is_missing_is_named() -> None:
     bands, _ = harbour([])
     with pytest.raises(DetectError, match="B08 missing"):
