@@ -84,7 +84,7 @@ def ocean(folder: Path) -> None:
         with rasterio.open(folder / f"T137-292318-IW1_{band}_22dates.tif") as file:
             stacks.append(file.read())
     power = np.stack(stacks, axis=1).astype(np.float32)
-    whole = (np.isfinite(power) & (power > 0)).all(axis=1)
+    whole: BoolArray = np.asarray((np.isfinite(power) & (power > 0)).all(axis=1))
     total, km2 = 0, 0.0
     for one, water in zip(power, whole, strict=True):
         total += len(radar_vessels(one, water, gsd=30.0, false_alarms_per_km2=FALSE_ALARMS_PER_KM2))
@@ -103,7 +103,7 @@ def picture(power: FloatArray, water: BoolArray, vessels: tuple[Vessel, ...], ti
                    ((one.cols.min(), one.rows.min(), -4), (one.cols.max(), one.rows.max(), 6))]  # fmt: skip
         cv2.rectangle(drawn, corners[0], corners[1], (0, 255, 255), 1)
     cv2.putText(drawn, title, (6, 18), 0, 0.55, (255, 255, 255), 1, cv2.LINE_AA)
-    return np.asarray(drawn)[:, :560]
+    return np.asarray(drawn, dtype=np.uint8)[:, :560]
 
 
 def main(folder: str, opera: str, out: str) -> None:
