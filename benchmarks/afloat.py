@@ -66,6 +66,17 @@ def counted(power: FloatArray, water: BoolArray, rng: np.random.Generator) -> tu
                    "pd": f"{rates.pd:.2f}", "false_alarms": f"{chance:.2f}"}  # fmt: skip
 
 
+def curve(dates: FloatArray, water: BoolArray, rng: np.random.Generator) -> None:
+    """Print the share of ships that is seen by their cross-section, on dates (date, row, col) of one track."""
+    for dbsm, length in ((10.0, 15.0), (15.0, 20.0), (20.0, 30.0), (25.0, 40.0), (30.0, 60.0), (35.0, 60.0)):
+        seen, trials = 0.0, 0
+        for one in dates:
+            rates = radar_vessel_rates(one[None], water, gsd=GSD, looks=(spatial_looks(one, water),), rng=rng,
+                                       dbsm=dbsm, length_m=length)  # fmt: skip
+            seen, trials = seen + rates.pd * rates.trials, trials + rates.trials
+        print(f"  ships of {length:g} m and {dbsm:g} dBsm: {seen / trials:.2f} of {trials} put in were found")
+
+
 def ocean(folder: Path) -> None:
     """Print the detections on the ocean chip."""
     stacks = []
@@ -73,7 +84,7 @@ def ocean(folder: Path) -> None:
         with rasterio.open(folder / f"T137-292318-IW1_{band}_22dates.tif") as file:
             stacks.append(file.read())
     power = np.stack(stacks, axis=1).astype(np.float32)
-    whole = (np.isfinite(power) & (power > 0)).all(axis=1)
+    whole: BoolArray = np.asarray((np.isfinite(power) & (power > 0)).all(axis=1))
     total, km2 = 0, 0.0
     for one, water in zip(power, whole, strict=True):
         total += len(radar_vessels(one, water, gsd=30.0, false_alarms_per_km2=FALSE_ALARMS_PER_KM2))
@@ -92,7 +103,7 @@ def picture(power: FloatArray, water: BoolArray, vessels: tuple[Vessel, ...], ti
                    ((one.cols.min(), one.rows.min(), -4), (one.cols.max(), one.rows.max(), 6))]  # fmt: skip
         cv2.rectangle(drawn, corners[0], corners[1], (0, 255, 255), 1)
     cv2.putText(drawn, title, (6, 18), 0, 0.55, (255, 255, 255), 1, cv2.LINE_AA)
-    return np.asarray(drawn)[:, :560]
+    return np.asarray(drawn, dtype=np.uint8)[:, :560]
 
 
 def main(folder: str, opera: str, out: str) -> None:
@@ -118,6 +129,9 @@ def main(folder: str, opera: str, out: str) -> None:
             if k in looked_at:
                 tiles[k] = picture(power[k], usable, vessels, f"{rows[k]['datetime'][:16]}: {row['found']} {doubt}")
         km2 = float(water.sum()) * (GSD / 1000) ** 2
+        if track == next(iter(TRACKS)):
+            whole = [k for k in own if valid[k][water].all()][:: max(len(own) // 10, 1)]
+            curve(power[whole], water, rng)
         middle = {name: float(np.median([float(row[name]) for row in told])) for name in ("found", "low", "estimate",
                                                                                          "high", "pd")}  # fmt: skip
         print(f"{track}x UTC: {km2:.1f} km2; {len(told)} of {len(own)} dates counted; medians "

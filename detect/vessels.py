@@ -20,7 +20,7 @@ from scipy.special import gammaincinv
 from detect.errors import DetectError
 from detect.hulls import Vessel, drawn, like_a_hull, measured, parts_of, too_wide, window_of
 from detect.shore import alongside, shore_of
-from detect.significance import odd_pixels, own_threshold
+from detect.significance import TooFewMaximaError, odd_pixels, own_threshold
 from detect.water import LEAST_LAND_M2, around, bodies, disc, morphology, water_of
 
 FloatArray = NDArray[np.float32]
@@ -106,7 +106,10 @@ def optical_vessels(
     # The edge of the land is blurred into the water: by a pixel, and by one more where it is taken from the image.
     off_shore = morphology(valid & ~ground, cv2.MORPH_ERODE, 2 if land is None else 1)
     where = morphology(water, cv2.MORPH_ERODE, 2)
-    limit = own_threshold(score, where, gsd=gsd, spacing_m=SPACING_M, per_km2=WAVES_PER_KM2, floor=CONTRAST)
+    try:
+        limit = own_threshold(score, where, gsd=gsd, spacing_m=SPACING_M, per_km2=WAVES_PER_KM2, floor=CONTRAST)
+    except TooFewMaximaError:  # a dock: too little water for many waves, or for their tail to show
+        limit = CONTRAST
     islets = (valid & ~ground if land is None else off_shore) & ~water
     # A hull reaches as far as half of what a peak must have; peaks alone would cut a small one to pieces.
     afloat = (off_shore & (score >= max(limit / 2, FAINTEST))) | islets

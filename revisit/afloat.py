@@ -63,7 +63,7 @@ class Count:
     sensor: Sensor
     acquired: datetime
     found: int
-    """Detections."""
+    """Detections on open water: what lies alongside is sighted, but its share that is seen is not measured."""
     low: float
     estimate: float
     high: float
@@ -217,5 +217,6 @@ def vessels_afloat(
         sightings += [_sighting(one, name, raster) for one in own]
         km2 = float((pixels & water).sum()) * (raster.grid.gsd / 1000) ** 2
         share = float((raster.valid & ~raster.uncertain)[pixels].mean())
-        counts.append(_count(name, len(own), water_km2=km2, share=share, raster=raster, rates=rates, why=why))
+        open_water = sum(one.place == "open" for one in own)
+        counts.append(_count(name, open_water, water_km2=km2, share=share, raster=raster, rates=rates, why=why))
     return Afloat(sightings=tuple(sightings), counts=tuple(counts))

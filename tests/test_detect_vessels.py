@@ -15,6 +15,7 @@ from scipy.stats import poisson
 
 from benchmarks.vessels import disturbed, judgements, matches, near_land, read_scene, searched
 from detect.errors import DetectError
+from detect.significance import TooFewMaximaError, own_threshold
 from detect.vessels import Vessel, count_interval, optical_vessels, radar_vessels, water_of
 
 SIDE = 200
@@ -114,6 +115,16 @@ def test_a_long_ship_alongside_is_one_however_the_quay_lies() -> None:
 
 def test_an_empty_harbour_is_empty() -> None:
     assert sum(len(optical_vessels(harbour([], seed=seed)[0], SEEN, gsd=10.0)) for seed in range(8)) <= 1
+
+
+def test_a_dock_too_small_to_show_the_tail_of_its_waves_is_not_refused() -> None:
+    bands = {name: band[:14, 66:93].copy() for name, band in harbour([])[0].items()}
+    seen = np.ones((14, 27), bool)
+    dock = np.zeros_like(seen)
+    dock[2:12, 16:25] = True
+    with pytest.raises(TooFewMaximaError):
+        own_threshold(bands["B08"], dock, gsd=30.0, spacing_m=70.0, per_km2=0.5, floor=3.5)
+    assert optical_vessels(bands, seen, gsd=30.0) == ()
 
 
 def test_what_is_missing_is_named() -> None:
