@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +23,8 @@ from imagery.raster import BoolArray, Raster
 from revisit.afloat import BERTH_KINDS, Sensor, bands_of, sensor_of, zones_of
 from revisit.ground import Ground
 
+ALONGSIDE_M = 40.0
+"""How far from the outline of a quay, which is land, a ship may lie that is made fast to it."""
 FEWEST_FOR_LAND = 3
 """Optical dates on which a pixel must never be water to count as quay."""
 
@@ -38,6 +41,17 @@ class BerthDay:
     """That a vessel lies there; NaN where it cannot be judged."""
     note: str
     """Against what it was judged, or why it cannot be told."""
+
+
+def _where_ships_lie(ground: Ground) -> dict[str, BoolArray]:
+    """Return the pixels of each berth, and of each quay with the strip alongside."""
+    kinds = {zone.name: zone.kind for zone in ground.aoi.zones}
+    side = 2 * max(round(ALONGSIDE_M / ground.grid.gsd), 1) + 1
+    strip = np.ones((side, side), np.uint8)
+    return {
+        name: pixels if kinds[name] == "berth" else np.asarray(cv2.dilate(pixels.astype(np.uint8), strip) > 0)
+        for name, pixels in zones_of(ground, BERTH_KINDS).items()
+    }
 
 
 def _levels(
@@ -130,7 +144,7 @@ def berth_days(
     DetectError
         Where there are no dates, no quay or berth, or no basin or anchorage to hold them against.
     """
-    berths = zones_of(ground, BERTH_KINDS)
+    berths = _where_ships_lie(ground)
     if not rasters or not berths:
         raise DetectError(
             f"{len(rasters)} dates and {len(berths)} zones of the kinds {' and '.join(BERTH_KINDS)}: no state"

@@ -231,6 +231,33 @@ def open_water(aoi: AOI, grid: Grid) -> BoolArray:
     return water
 
 
+def _levels_db(rasters: Sequence[Raster], water: BoolArray) -> list[float]:
+    """Return the median level of open water on each date, dB; NaN where a date shows none."""
+    seen = [raster.data[0][raster.valid & water] for raster in rasters]
+    return [float(10 * np.log10(np.median(one))) if one.size else float("nan") for one in seen]
+
+
+def windy_dates(rasters: Sequence[Raster], scenes: Sequence[Scene], water: BoolArray) -> tuple[str, ...]:
+    """Return what is to be said of dates on which open water is much brighter than usual.
+
+    Parameters
+    ----------
+    rasters, scenes
+        Dates of one track on one frame.
+    water
+        (row, col) from `open_water`.
+    """
+    levels = _levels_db(rasters, water)
+    known = [level for level in levels if not np.isnan(level)]
+    usual = float(np.median(known)) if known else float("nan")
+    windy = [
+        f"{scene.id} ({level - usual:+.1f} dB)"
+        for scene, level in zip(scenes, levels, strict=True)
+        if level - usual >= WINDY_DB
+    ]
+    return (f"wind: open water is much brighter than usual on {', '.join(windy)}",) if windy else ()
+
+
 def wind(rasters: Sequence[Raster], scenes: Sequence[Scene], water: BoolArray) -> tuple[str, ...]:
     """Return what is to be said of wind: water that is much brighter than usual, and a difference of the two dates.
 
@@ -241,27 +268,12 @@ def wind(rasters: Sequence[Raster], scenes: Sequence[Scene], water: BoolArray) -
     water
         (row, col) from `open_water`.
     """
-    if not water.any():
-        return ()
-    levels = [
-        float(10 * np.log10(np.median(raster.data[0][raster.valid & water])))
-        if (raster.valid & water).any()
-        else float("nan")
-        for raster in rasters
-    ]
-    usual = float(np.nanmedian(levels)) if not np.isnan(levels).all() else float("nan")
+    before, after = _levels_db(rasters[:2], water)
+    change = after - before
     lines = []
-    change = levels[1] - levels[0]
     if abs(change) >= WIND_DB:
         lines.append(
             f"wind: open water is as a whole {abs(change):.1f} dB {'brighter' if change > 0 else 'darker'} on the later"
             " date; that is not counted as change"
         )
-    windy = [
-        f"{scene.id} ({level - usual:+.1f} dB)"
-        for scene, level in zip(scenes, levels, strict=True)
-        if level - usual >= WINDY_DB
-    ]
-    if windy:
-        lines.append(f"wind: open water is much brighter than usual on {', '.join(windy)}")
-    return tuple(lines)
+    return (*lines, *windy_dates(rasters, scenes, water))

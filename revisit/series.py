@@ -23,6 +23,7 @@ from detect.tracks import Track, follow_places, size_of
 from imagery.errors import InsufficientImageryError, NoSceneError, SourceError
 from imagery.raster import BoolArray
 from imagery.sources.base import Source
+from revisit.afloat import WATER_KINDS
 from revisit.ground import Ground, ground_warnings
 from revisit.pipeline import GSD_M, MARGIN_PX, ground_of
 from revisit.series_dates import DateStack, Frame
@@ -30,7 +31,7 @@ from revisit.series_gather import find_dates, read_dates
 from revisit.series_recipe import SeriesRecipe, check_series
 from revisit.series_result import Followed, SeriesResult, TrackSeries
 from revisit.series_rows import DAY_S, make_changes, make_gaps, make_rows
-from revisit.series_water import WATER_KINDS, count_vessels, follow_berths
+from revisit.series_water import count_vessels, follow_berths
 from revisit.sources import Access, Opened, open_source
 
 SEED = 7
@@ -115,7 +116,7 @@ def follow_stack(stack: DateStack, frame: Frame, *, rate: float, numbered_from: 
     """
     gsd, strata = frame.ground.grid.gsd, _strata(frame)
     vessels, said = count_vessels(stack, frame) if len(stack.data) else ({}, ())
-    berths = follow_berths(stack, frame) if stack.sensor == "s1" and len(stack.data) else {}
+    berths = follow_berths(stack, frame) if len(stack.data) else {}
     stack = replace(stack, warnings=(*stack.warnings, *said))
     blank = TrackSeries(stack=stack, scan=None, objects=(), anomalies={}, vessels=vessels, berths=berths, obstacle=None)
     try:

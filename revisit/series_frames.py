@@ -11,10 +11,19 @@ from imagery.baseline import displaced, odd_scores
 from imagery.coregister import estimate_shift
 from imagery.displacement import displace
 from imagery.errors import InsufficientImageryError, NoStructureError
-from imagery.raster import BoolArray, FloatArray
+from imagery.raster import BoolArray, FloatArray, Raster
 from imagery.veil import veil_levels
 from revisit.radar import UNREGISTERED
-from revisit.radar_dates import MOST_SHIFT_PX, alignments_of, moved, still
+from revisit.radar_dates import (
+    MOST_SHIFT_PX,
+    alignments_of,
+    another_radar,
+    interference,
+    moved,
+    open_water,
+    still,
+    windy_dates,
+)
 from revisit.series_dates import CLEAR, DateStack
 from revisit.series_reading import Reading
 
@@ -116,28 +125,46 @@ def _optical(reading: Reading) -> tuple[list[int], FloatArray, BoolArray, tuple[
     return [places[k] for k in good], data, valid, said
 
 
-def _radar(reading: Reading) -> tuple[list[int], FloatArray, BoolArray, tuple[str, ...]]:
-    """Return the radar dates of a track, registered on what never moves."""
+def _laid_over(reading: Reading) -> tuple[dict[int, Raster], bool]:
+    """Return the radar dates of a track by their places, laid over one another; and whether anything served for that.
+
+    Without anything fixed to register on, dates of other satellites are left out: their products lie pixels apart.
+    """
     places = reading.kept
     rasters = [raster for raster in reading.rasters if raster is not None]
     found = alignments_of(rasters)
     alignments = [still(rasters[0].grid.gsd)] * len(rasters) if found is None else found
-    stack, valids, served = [], [], []
+    first, laid = reading.looks[places[0]].scene, {}
     for k, raster, alignment in zip(places, rasters, alignments, strict=True):
+        scene = reading.looks[k].scene
         reading.rasters[k] = None
         if alignment is None or np.hypot(*alignment.shift_px) > MOST_SHIFT_PX:
             reading.reject(k, "rejected", "it cannot be laid over the other dates of its track by what never moves")
-            continue
-        laid = moved(raster, alignment)
-        reading.looks[k] = replace(reading.looks[k], alignment=alignment)
-        stack.append(np.nan_to_num(np.asarray(laid.data)))
-        valids.append(laid.valid)
-        served.append(k)
-    said = [UNREGISTERED] if found is None else []
-    families = sorted({reading.looks[k].scene.platform or "an unknown satellite" for k in served})
-    if len(families) > 1:
-        said.append(f"{' and '.join(families)} are mixed: shifts of pixels between their products were seen elsewhere")
-    return served, np.stack(stack), np.stack(valids), tuple(said)
+        elif found is None and another_radar(first, scene):
+            reading.reject(k, "rejected", f"it is of {scene.platform}, and nothing fixed stands here to register it on")
+        else:
+            reading.looks[k] = replace(reading.looks[k], alignment=alignment)
+            laid[k] = moved(raster, alignment)
+    return laid, found is not None
+
+
+def _radar(reading: Reading) -> tuple[list[int], FloatArray, BoolArray, tuple[str, ...]]:
+    """Return the radar dates of a track, registered on what never moves, without those striped by interference."""
+    laid, registered = _laid_over(reading)
+    scenes = [reading.looks[k].scene for k in laid]
+    for k, stripes in zip(list(laid), interference(list(laid.values()), scenes), strict=True):
+        if stripes is not None:
+            reading.reject(k, "rejected", stripes)
+            del laid[k]
+    said: tuple[str, ...] = () if registered else (UNREGISTERED,)
+    shape = tuple(size + 2 * reading.frame.margin for size in reading.frame.ground.grid.shape)
+    if not laid:
+        return [], np.empty((0, len(reading.bands), *shape), np.float32), np.empty((0, *shape), np.bool_), said
+    kept = list(laid.values())
+    water = open_water(reading.frame.ground.aoi, kept[0].grid)
+    said += windy_dates(kept, [reading.looks[k].scene for k in laid], water)
+    data = np.stack([np.nan_to_num(np.asarray(one.data)) for one in kept])
+    return list(laid), data, np.stack([one.valid for one in kept]), said
 
 
 def stack_of(reading: Reading, track: str, sensor: str, *, complete: bool) -> DateStack:

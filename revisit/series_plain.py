@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -104,6 +105,11 @@ def plain_track(item: Followed, one: TrackSeries) -> dict[str, Any]:
     }
 
 
+def _bound(value: float) -> float | None:
+    """Return an end of an interval; None where it cannot be told."""
+    return None if math.isnan(value) else rounded(value, 2)
+
+
 def _row(row: ZoneDate, result: SeriesResult) -> dict[str, Any]:
     """Return a zone on one pass by the columns of the table."""
     one = result.series[row.series].stack
@@ -127,8 +133,8 @@ def _row(row: ZoneDate, result: SeriesResult) -> dict[str, Any]:
         "left": row.left,
         "longest_stay_days": rounded(row.longest_stay_days, 2),
         "vessels_found": vessels.found if vessels else None,
-        "vessels_least": rounded(vessels.low, 2) if vessels else None,
-        "vessels_most": rounded(vessels.high, 2) if vessels else None,
+        "vessels_least": _bound(vessels.low) if vessels else None,
+        "vessels_most": _bound(vessels.high) if vessels else None,
         "berth": row.berth,
         "berth_probability": rounded(row.berth_chance, 4),
         "anomaly": rounded(row.anomaly, 3),

@@ -11,10 +11,11 @@ from detect.activity import Anomaly, Testimony
 from detect.chain import SURE
 from detect.scan import Scan
 from detect.tracks import Track
+from revisit.afloat import Count
 from revisit.ground import Ground
 from revisit.series_dates import DateStack
 from revisit.series_recipe import SeriesRecipe
-from revisit.series_water import Berth, VesselCount
+from revisit.series_water import Berth
 
 LARGE_M = 35.0
 """From this length an object is called large: of the size of a transport aircraft. A size is known to a pixel."""
@@ -49,10 +50,10 @@ class TrackSeries:
     """Strongest first."""
     anomalies: Mapping[str, Anomaly]
     """By zone."""
-    vessels: Mapping[str, Mapping[int, VesselCount]]
+    vessels: Mapping[str, Mapping[int, Count]]
     """By zone and date."""
     berths: Mapping[str, Berth]
-    """By zone; radar only."""
+    """By zone."""
     obstacle: str | None
     """Why its dates could not be used."""
 
@@ -85,7 +86,7 @@ class ZoneDate:
     """First missing on this date."""
     longest_stay_days: float | None = None
     """Of the objects there, from first sight to this date."""
-    vessels: VesselCount | None = None
+    vessels: Count | None = None
     berth: str | None = None
     """"occupied", "empty" or "cannot tell"."""
     berth_chance: float | None = None

@@ -64,8 +64,8 @@ def _filled(row: ZoneDate, one: TrackSeries, date: int, objects: Sequence[Follow
         if visit.first <= date <= visit.last
     ]
     berth, anomaly = one.berths.get(row.zone), one.anomalies.get(row.zone)
-    occupancy = berth.occupancy if berth else None
-    chance = float(occupancy.probability[date]) if occupancy else float("nan")
+    told = berth is not None and len(berth.states) > 0
+    chance = float(berth.probability[date]) if berth and told else float("nan")
     return replace(
         row,
         date=date,
@@ -75,7 +75,7 @@ def _filled(row: ZoneDate, one: TrackSeries, date: int, objects: Sequence[Follow
         left=sum(visit.departure is not None and visit.departure.first == date for visit in visits),
         longest_stay_days=max(stays, default=None),
         vessels=one.vessels.get(row.zone, {}).get(date),
-        berth=(occupancy.states[date] if occupancy else "cannot tell") if berth else None,
+        berth=(berth.states[date] if told else "cannot tell") if berth else None,
         berth_chance=None if np.isnan(chance) else chance,
         anomaly=None if anomaly is None or np.isnan(anomaly.ratio[date]) else float(anomaly.ratio[date]),
         odd=bool(anomaly.odd[date]) if anomaly else False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -159,7 +160,9 @@ def _also(row: ZoneDate) -> str:
     parts = []
     if row.vessels is not None:
         found = row.vessels
-        parts.append(f"vessels {int(found.low)}-{found.high:.0f} ({found.found} found)")
+        unknown = math.isnan(found.low)
+        told = "how many, cannot be told" if unknown else f"{int(found.low)}-{found.high:.0f}"
+        parts.append(f"vessels {told} ({found.found} found)")
     if row.berth is not None:
         parts.append(f"berth {row.berth}")
     return f"; on {day(row.acquired)} {', '.join(parts)}" if parts else ""
