@@ -28,6 +28,8 @@ from revisit.dossier import write_dossier
 from revisit.recording import RecordingSource
 from tests.scenery import Pass, feature, write_area, write_scenes
 
+pytestmark = pytest.mark.timeout(900)
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SOURCE = '[source]\ntitle = "T"\npublisher = "A test"\npublished = 2017-10-05\n'
 
