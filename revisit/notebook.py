@@ -9,11 +9,12 @@ from itertools import islice
 from markupsafe import Markup, escape
 from PIL import Image
 
+from revisit.caveats import caveats
 from revisit.picture import Shades, shades, shared_stretch
 from revisit.result import Result
 from revisit.symbols import SIMULATED, labelled
 from revisit.witnessed import SENSOR_WORDS
-from revisit.wording import attribution, caveats, number, stamp, summary
+from revisit.wording import attribution, number, stamp, summary
 
 MOST_ROWS = 20
 _SIDE = 360

@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from revisit.caveats import caveats
 from revisit.manifest import software
 from revisit.report_both import flag_views, methods, radar_pictures, seen_rows
 from revisit.report_map import labels, pictures, place_terms, scale_bar
@@ -21,7 +22,6 @@ from revisit.seen import seen_lines
 from revisit.symbols import SIGN_COLOURS, SIGN_MARKS, SIMULATED, STRENGTH_WORDS
 from revisit.wording import (
     attribution,
-    caveats,
     method_steps,
     percent,
     pixel_sizes,

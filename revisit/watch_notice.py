@@ -10,6 +10,7 @@ from typing import Any
 from shapely.geometry import mapping
 
 from imagery.burn import outline
+from revisit.caveats import caveats
 from revisit.digest import honest_lines, table
 from revisit.errors import one_line
 from revisit.flags import SIMULATED, flag_properties
@@ -18,7 +19,7 @@ from revisit.plain import iso_time, rounded
 from revisit.result import Flag, Result
 from revisit.seen import seen_line
 from revisit.watch_values import SCHEMA_NOTICE, SENSOR_NAMES, SeenPass
-from revisit.wording import attribution, by_chance, caveats, number, percent, plural, why_uncalibrated
+from revisit.wording import attribution, by_chance, number, percent, plural, why_uncalibrated
 
 MOST_ROWS = 20
 """Of the table in the text; the payload and the report have all."""
