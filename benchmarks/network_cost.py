@@ -3,9 +3,9 @@
     python benchmarks/network_cost.py [AREA] [BEFORE] [AFTER]
 
 Runs `revisit compare` (khmeimim, 2024-11-30, 2024-12-20) against servers on this machine that stand in for the sources,
-each time with an empty cache: two dates alone through every source, then with up to 20 earlier dates, then the same
-once more from the cache. The stand-ins' files are laid out as the real ones; how well real pixels pack is another
-matter, so bytes are an order of magnitude.
+each time with an empty cache: two optical dates alone through every source, then with up to 20 earlier dates, then the
+same once more from the cache, then with radar beside them. The stand-ins' files are laid out as the real ones; how well
+real pixels pack is another matter, so bytes are an order of magnitude.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from tests.commands import call, environment  # noqa: E402 - the repository must
 from tests.servers import Logged, Server, start  # noqa: E402
 
 SOURCES = ("earth-search", "planetary-computer", "sentinel-hub", "auto")
+BOTH = ("planetary-computer", "sentinel-hub", "auto")
+"""Those that have radar."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,17 +62,27 @@ def measure(world: Server, folder: Path, command: list[str], cache: str) -> Cost
 def main(area: str = "khmeimim", before: str = "2024-11-30", after: str = "2024-12-20") -> None:
     """Print the table."""
     pair = ["compare", area, "--before", before, "--after", after]
+    optical = [*pair, "--sensor", "s2"]
     print(f"{'':<34}{'dates':>6}{'requests':>10}{'searches':>10}{'MB':>8}{'units':>8}")
     with start("world") as world, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for source in SOURCES:
-            alone = [*pair, "--source", source, "--baseline", "0"]
+            alone = [*optical, "--source", source, "--baseline", "0"]
             print(measure(world, folder, alone, f"two-{source}").line(f"{source}, two dates"), flush=True)
         for source in SOURCES:
-            whole = [*pair, "--source", source]
+            whole = [*optical, "--source", source]
             print(measure(world, folder, whole, f"all-{source}").line(f"{source}, with a baseline"), flush=True)
-        again = measure(world, folder, [*pair, "--source", "auto"], "all-auto")
+        again = measure(world, folder, [*optical, "--source", "auto"], "all-auto")
         print(again.line("auto, with a baseline, once more"))
+        for source in BOTH:
+            alone = [*pair, "--source", source, "--baseline", "0"]
+            print(
+                measure(world, folder, alone, f"two-both-{source}").line(f"{source}, two dates and radar"), flush=True
+            )
+            whole = [*pair, "--source", source]
+            print(
+                measure(world, folder, whole, f"all-both-{source}").line(f"{source}, baselines and radar"), flush=True
+            )
 
 
 if __name__ == "__main__":

@@ -1,20 +1,25 @@
 """Vessels found in labelled Sentinel-2 scenes of ports, with one rule for all.
 
     python benchmarks/vessels.py FOLDER [OUT]
+    python benchmarks/vessels.py FOLDER --robustness
 
 FOLDER holds a folder a scene: NAME_coco.json with boxes, and a TIFF a band (uint16, reflectance times 65535, Web
 Mercator). A box is found where a detection overlaps it by a tenth of their union, or has its centre in it or a pixel
-beside it. Printed: recall of all boxes, of those on open water and of those within 30 m of land; detections without a
-box, and how many that is per km2 of water (true ground area). Many of these are vessels that the boxes lack: with
-OUT, a picture of each scene (boxes red, detections yellow) and of each detection without a box is written there, to
-judge by eye.
+beside it. Printed: recall of all boxes, of those on open water and of those within 30 m of land; precision against
+the boxes; detections without a box, how many that is per km2 of water (true ground area), and what they are by eye.
+`vessels_by_eye.csv` beside this file holds that judgement: scene, row, col of the detection's middle, and `vessel`,
+`no vessel` or `unsure`. A detection without a row within four pixels is counted as not judged. With OUT, pictures are
+written there: each scene (boxes red, detections yellow) and chips of the detections without a box (green frame a
+vessel by eye, red none, grey unsure). With --robustness the scenes are disturbed as the table says.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +37,11 @@ BoolArray = NDArray[np.bool_]
 Box = tuple[int, int, int, int]
 EARTH_RADIUS_M = 6_378_137.0
 NEAR_LAND_PX = 3
+LARGE_M = 30.0
 CHIP_PX = 30
+JUDGED = Path(__file__).with_name("vessels_by_eye.csv")
+JUDGED_PX = 4
+FRAMES = {"vessel": (80, 200, 80), "no vessel": (60, 60, 220), "unsure": (170, 170, 170), "not judged": (0, 0, 0)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +101,19 @@ def picture(scene: Scene) -> NDArray[np.uint8]:
     return np.asarray((np.clip((rgb - low) / 0.2, 0, 1) ** 0.6 * 255).astype(np.uint8))
 
 
+def judgements(scene: Scene, vessels: list[Vessel]) -> list[str]:
+    """Return what detections are by eye, from the table of judgements."""
+    with JUDGED.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["scene"] == scene.name]
+    said = []
+    for vessel in vessels:
+        away = [math.dist(vessel.centre, (float(row["row"]), float(row["col"]))) for row in rows]
+        nearest = min(range(len(rows)), key=lambda k: away[k], default=None)
+        judged = nearest is not None and away[nearest] <= JUDGED_PX
+        said.append(rows[nearest]["judgement"] if judged and nearest is not None else "not judged")
+    return said
+
+
 def write_pictures(out: Path, scene: Scene, vessels: tuple[Vessel, ...], unmatched: list[Vessel]) -> None:
     """Write the scene with its boxes and detections, and a sheet of chips of those without a box."""
     out.mkdir(parents=True, exist_ok=True)
@@ -109,12 +131,12 @@ def write_pictures(out: Path, scene: Scene, vessels: tuple[Vessel, ...], unmatch
     cv2.imwrite(str(out / f"{scene.name}.png"), drawn)
     padded = cv2.copyMakeBorder(plain, CHIP_PX, CHIP_PX, CHIP_PX, CHIP_PX, cv2.BORDER_CONSTANT)
     chips = []
-    for vessel in unmatched:
+    for vessel, said in zip(unmatched, judgements(scene, unmatched), strict=True):
         row, col = (int(v) for v in vessel.centre)
-        chip = padded[row + CHIP_PX // 2 : row + 3 * CHIP_PX // 2, col + CHIP_PX // 2 : col + 3 * CHIP_PX // 2]
-        chips.append(cv2.copyMakeBorder(cv2.resize(chip, (120, 120)), 2, 2, 2, 2, cv2.BORDER_CONSTANT))
-    chips += [np.zeros((124, 124, 3), np.uint8)] * (-len(chips) % 10)
-    rows = [np.hstack(chips[k : k + 10]) for k in range(0, len(chips), 10)]
+        chip = cv2.resize(padded[row + 8 : row + 2 * CHIP_PX - 8, col + 8 : col + 2 * CHIP_PX - 8], (92, 92))
+        chips.append(cv2.copyMakeBorder(chip, 4, 4, 4, 4, cv2.BORDER_CONSTANT, value=FRAMES[said]))
+    chips += [np.full((100, 100, 3), 255, np.uint8)] * (-len(chips) % 12)
+    rows = [np.hstack(chips[k : k + 12]) for k in range(0, len(chips), 12)]
     cv2.imwrite(str(out / f"{scene.name}_without_box.png"), np.vstack(rows))
 
 
@@ -123,24 +145,87 @@ def share(hits: list[bool]) -> str:
     return f"{sum(hits) / len(hits):.2f} ({sum(hits)}/{len(hits)})" if hits else "-"
 
 
+def searched(scene: Scene) -> tuple[tuple[Vessel, ...], BoolArray]:
+    """Return the vessels of a scene and its water; it may be without any."""
+    valid = np.ones(next(iter(scene.bands.values())).shape, bool)
+    vessels = optical_vessels(scene.bands, valid, gsd=scene.gsd)
+    return vessels, water_of(scene.bands["B08"], valid, gsd=scene.gsd, green=scene.bands["B03"])
+
+
+def disturbed(scene: Scene) -> dict[str, Scene]:
+    """Return the scene as other weather, another sensor and another frame would show it."""
+    rng = np.random.default_rng(1)
+    haze = {"B02": 0.08, "B03": 0.06, "B04": 0.045, "B08": 0.03, "B11": 0.01}
+    rows, cols = scene.bands["B08"].shape
+    slope = np.linspace(0, 2, cols, dtype=np.float32)[None, :]
+    size = (round(cols / 1.2), round(rows / 1.2))
+    cut = rows // 8, cols // 8
+
+    def made(
+        change: Callable[[str, FloatArray], FloatArray], boxes: Sequence[Box] | None = None, gsd: float = 1.0
+    ) -> Scene:
+        bands = {name: np.ascontiguousarray(change(name, band), np.float32) for name, band in scene.bands.items()}
+        return Scene(name=scene.name, bands=bands, boxes=list(scene.boxes if boxes is None else boxes),
+                     gsd=scene.gsd * gsd)  # fmt: skip
+
+    coarse = [tuple(max(round(v / 1.2), 1) if k > 1 else round(v / 1.2) for k, v in enumerate(b)) for b in scene.boxes]
+    kept = [(b[0] - cut[1], b[1] - cut[0], b[2], b[3]) for b in scene.boxes]
+    inside = [b for b in kept if 0 <= b[0] < cols - 2 * cut[1] - b[2] and 0 <= b[1] < rows - 2 * cut[0] - b[3]]
+    return {
+        "as it is": scene,
+        "haze": made(lambda name, band: band * np.float32(0.9) + np.float32(haze[name])),
+        "haze over one side": made(lambda name, band: band + slope * np.float32(haze[name])),
+        "bands times 0.8": made(lambda _, band: band * np.float32(0.8)),
+        "bands times 1.2": made(lambda _, band: band * np.float32(1.2)),
+        "noise of 0.003": made(lambda _, band: band + rng.normal(0, 0.003, band.shape).astype(np.float32)),
+        "pixels 1.2 times as large": made(
+            lambda _, band: cv2.resize(band, size, interpolation=cv2.INTER_AREA), coarse, 1.2
+        ),
+        "left for right": made(
+            lambda _, band: band[:, ::-1], [(cols - b[0] - b[2], b[1], b[2], b[3]) for b in scene.boxes]
+        ),
+        "rows for columns": made(lambda _, band: band.T, [(b[1], b[0], b[3], b[2]) for b in scene.boxes]),
+        "middle three quarters": made(lambda _, band: band[cut[0] : rows - cut[0], cut[1] : cols - cut[1]], inside),
+    }
+
+
+def robustness(folder: str) -> None:
+    """Print recall and detections without a box of each scene, disturbed."""
+    scenes = [read_scene(p.parent) for p in sorted(Path(folder).glob("*/*_coco.json"))]
+    kinds = [disturbed(scene) for scene in scenes]
+    for kind in kinds[0]:
+        told = []
+        for one in (scene[kind] for scene in kinds):
+            vessels, water = searched(one)
+            found = [any(matches(box, vessel) for vessel in vessels) for box in one.boxes]
+            without = sum(not any(matches(box, vessel) for box in one.boxes) for vessel in vessels)
+            km2 = float(water.sum()) * (one.gsd / 1000) ** 2
+            told.append(f"{one.name} {share(found)}, {without / km2:.2f} per km2")
+        print(f"{kind:26s} {'; '.join(told)}", flush=True)
+
+
 def main(folder: str, out: str | None = None) -> None:
     """Print the table."""
+    if out == "--robustness":
+        robustness(folder)
+        return
     for path in sorted(p.parent for p in Path(folder).glob("*/*_coco.json")):
         scene = read_scene(path)
-        valid = np.ones(next(iter(scene.bands.values())).shape, bool)
-        vessels = optical_vessels(scene.bands, valid, gsd=scene.gsd)
-        water = water_of(scene.bands["B08"], valid, gsd=scene.gsd)
+        vessels, water = searched(scene)
         found = [any(matches(box, vessel) for vessel in vessels) for box in scene.boxes]
         shore = near_land(scene, water)
         unmatched = [v for v in vessels if not any(matches(box, v) for box in scene.boxes)]
         km2 = float(water.sum()) * (scene.gsd / 1000) ** 2
-        precision = 1 - len(unmatched) / max(len(vessels), 1)
+        large = [hit for hit, box in zip(found, scene.boxes, strict=True) if max(box[2:]) * scene.gsd >= LARGE_M]
         open_water = [hit for hit, land in zip(found, shore, strict=True) if not land]
         by_land = [hit for hit, land in zip(found, shore, strict=True) if land]
+        said = judgements(scene, unmatched)
+        eye = ", ".join(f"{said.count(one)} {one} ({said.count(one) / km2:.2f} per km2)" for one in FRAMES)
         print(
-            f"{scene.name:11s} recall {share(found)}: open {share(open_water)}, by land {share(by_land)}; "
-            f"precision {precision:.2f}; {len(vessels)} detections, {len(unmatched)} without a box: "
-            f"{len(unmatched) / km2:.2f} per km2 of {km2:.1f}"
+            f"{scene.name:11s} recall {share(found)}, boxes of 30 m and more {share(large)}: "
+            f"open {share(open_water)}, by land {share(by_land)}; "
+            f"precision {1 - len(unmatched) / max(len(vessels), 1):.2f}; {len(vessels)} detections, "
+            f"{len(unmatched)} without a box: {len(unmatched) / km2:.2f} per km2 of {km2:.1f}; by eye {eye}"
         )
         if out:
             write_pictures(Path(out), scene, vessels, unmatched)

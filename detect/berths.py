@@ -192,13 +192,14 @@ def berth_occupancy(level: Values, basin: Values, doubtful: BoolArray | None = N
         probability[judged] = 1 - CERTAIN
     return Occupancy(
         probability=probability,
-        states=tuple(_state(one) for one in probability),
+        states=tuple(state_of(one) for one in probability),
         excess=excess,
         gap=gap if two else float("nan"),
     )
 
 
-def _state(probability: float) -> State:
+def state_of(probability: float) -> State:
+    """Return the state that a probability tells; NaN cannot tell."""
     if probability >= CERTAIN:
         return "occupied"
     return "empty" if probability <= 1 - CERTAIN + 1e-12 else "cannot tell"

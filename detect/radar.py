@@ -130,7 +130,7 @@ def _log_ratio(power: FloatArray, mean: FloatArray, seen: BoolArray) -> FloatArr
     return np.log(np.where(seen, power / mean, np.float32(1))).astype(np.float32)
 
 
-def _against_ring(log_ratio: FloatArray, seen: BoolArray, looks: tuple[float, ...], context: _Context) -> FloatArray:
+def against_ring(log_ratio: FloatArray, seen: BoolArray, looks: tuple[float, ...], context: _Context) -> FloatArray:
     """Return log-ratios to the usual against the ring around, in whose mean strong places count as speckle does."""
     options, gsd = context
     outer, inner = odd_pixels(options.ring_outer_m, gsd), odd_pixels(options.ring_inner_m, gsd)
@@ -240,7 +240,7 @@ def _null_statistics(
         both = seen & stack.valid[pair[0]] & stack.valid[pair[1]]
         mean = stack.mean_without(pair)
         logs = [_log_ratio(stack.power[date], mean, both) for date in pair]
-        normal = [_against_ring(one, both, looks, context) for one in logs]
+        normal = [against_ring(one, both, looks, context) for one in logs]
         objects.append(_object_map(normal[0], normal[1], looks, baseline - 2))
         differences.append(logs[1] - logs[0])
         grounds.append(both)
@@ -285,6 +285,6 @@ def radar_statistics(before: FloatArray, after: FloatArray, valid: BoolArray, mo
     logs = [_log_ratio(one, model.mean, seen) for one in dates]
     difference = logs[1] - logs[0]
     # Without a usual state each date is held against its own surroundings at its own brightness, which is no ratio.
-    logs = [_against_ring(one, seen, model.looks, context) for one in logs] if model.dates else logs
+    logs = [against_ring(one, seen, model.looks, context) for one in logs] if model.dates else logs
     areas = np.sqrt(((_smooth(difference, seen, context) / model.area_usual) ** 2).mean(axis=0))
     return _masked(_object_map(logs[0], logs[1], model.looks, model.dates), areas, difference, seen, model.looks)

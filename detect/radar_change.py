@@ -53,6 +53,9 @@ AREA_SHARE, EDGE_SHARE = 0.7, 0.5
 LARGEST_OBJECT_M = 200.0
 """An area no longer than this, with object flags in it, is those objects once more; the
 smoothing adds to its length."""
+STANDS_OUT = 1.5
+"""Least difference of log-ratios (6.5 dB) by which an object in a larger area is a change of its own: wind that lifts a
+whole basin is one area, and the ship that left it is not the wind."""
 
 
 def detect_radar(
@@ -252,8 +255,16 @@ def _areas(layer: _Layer, blur_px: float) -> list[ChangedObject]:
     return sorted(found, key=lambda item: -item.strength)
 
 
+def _explained(item: ChangedObject, area: ChangedObject) -> bool:
+    """Return whether an object within an area is no more than the area: of its sign, and not standing out from it."""
+    return item.contrast * area.contrast > 0 and abs(item.contrast) - abs(area.contrast) < STANDS_OUT
+
+
 def _once(objects: list[ChangedObject], areas: list[ChangedObject], shape: tuple[int, ...]) -> list[ChangedObject]:
-    """Return both scales with each change once: small areas give way to their objects, others take theirs in."""
+    """Return both scales with each change once.
+
+    Small areas give way to their objects; others take in what does not stand out from them.
+    """
     kept_areas = []
     for area in areas:
         ground = np.zeros(shape, bool)
@@ -261,6 +272,7 @@ def _once(objects: list[ChangedObject], areas: list[ChangedObject], shape: tuple
         inside = [item for item in objects if ground[item.rows, item.cols].mean() >= 0.5]
         if inside and area.length_m <= LARGEST_OBJECT_M:
             continue
+        inside = [item for item in inside if _explained(item, area)]
         objects = [item for item in objects if all(item is not one for one in inside)]
         note = (f"holds {len(inside)} object-sized change{'s' * (len(inside) > 1)}",) if inside else ()
         kept_areas.append(replace(area, notes=(*area.notes, *note)))

@@ -1,22 +1,29 @@
-"""What radar would have seen: objects of a given cross-section put into the real date, and how many are flagged.
+"""What radar would have seen: objects of a given cross-section put into the real dates, and how many are flagged.
 
 An object is a handful of bright points along its length that share its radar cross-section and add coherently, with
 random phase, to the looks of the real speckle through the sensor's impulse response. Its cross-section is the
 assumption: for parked aircraft it depends on aspect by tens of decibels, and no table of measured ones is public. The
 curve over the cross-section, for this ground and this baseline, is the result; the classes are readings of it.
+
+An object that appeared stands on the later date only. One that vanished stood on the earlier date, either as a visitor
+or as one that had stood there on all dates of the baseline; the second is seen by the pair alone. Which it was is not
+known beforehand, so what is told of departures is the lesser of the two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detect.change import Change
+from detect.detectability import DIRECTIONS, Stratum
 from detect.errors import DetectError
+from detect.injection import Direction
 from detect.radar import RadarModel, RadarSeries, radar_statistics
 from detect.rates import wilson
 from detect.targets import object_class
@@ -24,6 +31,9 @@ from detect.targets import object_class
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 Values = NDArray[np.float64]
+Window = tuple[slice, slice]
+History = Literal["arrival", "visit", "resident"]
+"""On the later date only, on the earlier date only, or on all dates but the later."""
 
 RESPONSE_M = (13.2, 12.0)
 """Standard deviation (rows, cols) of the amplitude response of Sentinel-1 IW GRD, of 22 m by 20 m resolution."""
@@ -31,13 +41,14 @@ CROSS_POLARISED_DB = (-8.0, 2.0)
 """Mean and standard deviation of VH over VV of a man-made object: an assumption."""
 POINT_SPACING_M = 9.0
 MOST_POINTS = 8
-APART_M = 160.0
-"""Least distance of objects put into one image: no two in one place, nor much in one another's ring."""
-REACH_PX = 1.5
+REACH_PX = 2
 """How far beyond its points a flag may lie and still be the object's."""
 FADING_DB = 2.5
 """Standard deviation of an object's cross-section from look to look: an assumption."""
+MEAN_OVER_MEDIAN = float(np.exp((FADING_DB * np.log(10) / 10) ** 2 / 2))
+"""Mean power of such a log-normal cross-section over its median."""
 BINS_DBSM = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0)
+HISTORIES: Mapping[Direction, tuple[History, ...]] = {"appeared": ("arrival",), "vanished": ("visit", "resident")}
 
 CROSS_SECTIONS_DBSM: Mapping[str, tuple[float, float]] = {
     "An-124": (32.0, 5.0),
@@ -56,8 +67,11 @@ class RadarDetection:
 
     name: str
     """"15 to 20 dBsm", or the class."""
+    ground: str
+    """Kind of ground."""
+    direction: Direction
     pd: float
-    """Share of them with a flag, 0 to 1."""
+    """Share of them with a flag, 0 to 1; of departures, of the history that is seen less often."""
     interval: tuple[float, float]
     """Of that share, 95 %."""
     trials: int
@@ -66,67 +80,61 @@ class RadarDetection:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Setting:
-    """What objects are put into."""
+class RadarSetting:
+    """What objects are put into: two dates, what was fitted to them, and the thresholds."""
 
     series: RadarSeries
     model: RadarModel
     change: Change
-    searched: BoolArray
-    """(row, col) where they may stand."""
+
+    def places(self, ground: BoolArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the rows and columns of searched ground where objects may stand."""
+        rows, cols = np.nonzero(ground & np.isfinite(self.change.objects.threshold) & self.change.valid)
+        return rows, cols
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Kind:
     """What is put there."""
 
+    name: str
     length_m: float
     dbsm: tuple[float, float]
     """Least and largest cross-section, or its mean and standard deviation."""
     uniform: bool
 
-    def draw(self, count: int, rng: np.random.Generator) -> Values:
-        """Return cross-sections (count,)."""
-        return rng.uniform(*self.dbsm, count) if self.uniform else rng.normal(*self.dbsm, count)
+    def draw(self, rng: np.random.Generator) -> float:
+        """Return a cross-section, decibels over a square metre."""
+        return float(rng.uniform(*self.dbsm) if self.uniform else rng.normal(*self.dbsm))
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Objects:
-    """Objects to be put into one image."""
-
-    places: Values
-    """(object, 2) row and col of their middles."""
-    dbsm: Values
-    """(object,)."""
-    length_m: Values
-    """(object,)."""
-
-
-def _spread_places(ground: BoolArray, count: int, apart_px: float, rng: np.random.Generator) -> Values:
-    """Return up to `count` places (place, 2) on the ground, none nearer to another than `apart_px`."""
-    rows, cols = np.nonzero(ground)
-    chosen: list[tuple[float, float]] = []
-    for k in rng.permutation(len(rows))[: 40 * count]:
-        place = float(rows[k]) + rng.uniform(-0.5, 0.5), float(cols[k]) + rng.uniform(-0.5, 0.5)
-        if all(np.hypot(place[0] - r, place[1] - c) >= apart_px for r, c in chosen):
-            chosen.append(place)
-        if len(chosen) == count:
-            break
-    return np.array(chosen).reshape(-1, 2)
-
-
-def _points(objects: _Objects, k: int, gsd: float, rng: np.random.Generator) -> Values:
-    """Return the points (point, 3) of one object: row, col, and amplitude at the first polarisation."""
-    length = float(objects.length_m[k])
-    count = int(np.clip(length / POINT_SPACING_M, 1, MOST_POINTS))
+def _points(kind: _Kind, gsd: float, rng: np.random.Generator) -> Values:
+    """Return the points (point, 3) of an object about its middle: row, col, and amplitude at the first polarisation."""
+    count = int(np.clip(kind.length_m / POINT_SPACING_M, 1, MOST_POINTS))
     heading = rng.uniform(0, np.pi)
-    along = rng.uniform(-0.45, 0.45, count) * length / gsd
+    along = rng.uniform(-0.45, 0.45, count) * kind.length_m / gsd
     shares = rng.dirichlet(np.ones(count))
-    total = 10 ** ((objects.dbsm[k] + rng.normal(0, FADING_DB)) / 10) / gsd**2
-    middle = objects.places[k]
+    total = 10 ** (kind.draw(rng) / 10) / gsd**2
+    offset = rng.uniform(-0.5, 0.5, 2)
     return np.stack(
-        [middle[0] - along * np.cos(heading), middle[1] + along * np.sin(heading), np.sqrt(total * shares)], axis=1
+        [offset[0] - along * np.cos(heading), offset[1] + along * np.sin(heading), np.sqrt(total * shares)], axis=1
     )
+
+
+def _fields(points: Values, shape: tuple[int, ...], gsd: float) -> Iterator[tuple[Window, Values]]:
+    """Yield the amplitude of each point through the impulse response, and the window of the image that it fills."""
+    reach = int(np.ceil(4 * max(RESPONSE_M) / gsd))
+    scale = np.array(RESPONSE_M) / gsd
+    for row, col, amplitude in points:
+        rows = np.arange(max(round(row) - reach, 0), min(round(row) + reach + 1, shape[-2]))
+        cols = np.arange(max(round(col) - reach, 0), min(round(col) + reach + 1, shape[-1]))
+        if not (rows.size and cols.size):
+            continue
+        down, across = (
+            np.exp(-(((k - at) / s) ** 2) / 2) for k, at, s in ((rows, row, scale[0]), (cols, col, scale[1]))
+        )
+        window = (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1))
+        yield window, amplitude * np.outer(down, across) / np.sqrt(np.pi * scale.prod())
 
 
 def inject_points(
@@ -151,120 +159,162 @@ def inject_points(
         Of the phases.
     """
     out = power.astype(np.float32).copy()
-    reach = int(np.ceil(4 * max(RESPONSE_M) / gsd))
     cross = 10 ** (rng.normal(*CROSS_POLARISED_DB) / 20)
-    scale = np.array(RESPONSE_M) / gsd
-    for row, col, amplitude in points:
-        rows = np.arange(max(round(row) - reach, 0), min(round(row) + reach + 1, out.shape[1]))
-        cols = np.arange(max(round(col) - reach, 0), min(round(col) + reach + 1, out.shape[2]))
-        down, across = (
-            np.exp(-(((k - at) / s) ** 2) / 2) for k, at, s in ((rows, row, scale[0]), (cols, col, scale[1]))
-        )
-        shape = np.outer(down, across) / np.sqrt(np.pi * scale.prod())
-        window = (slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1))
+    for window, field in _fields(points, out.shape, gsd):
         for k, n in enumerate(looks):
-            field = amplitude * shape * (cross if k else 1.0)
+            strength = field * (cross if k else 1.0)
             beat = 2 * rng.normal(0, np.sqrt(1 / (2 * n)))
             now = out[(k, *window)]
-            out[(k, *window)] = np.maximum(now + field**2 + beat * field * np.sqrt(np.maximum(now, 0)), 1e-6)
+            out[(k, *window)] = np.maximum(now + strength**2 + beat * strength * np.sqrt(np.maximum(now, 0)), 1e-6)
+    return out
+
+
+def _with_resident(mean: FloatArray, points: Values, gsd: float) -> FloatArray:
+    """Return the usual power (polarisation, row, col) of a place where an object stands on every date."""
+    out = mean.copy()
+    cross = 10 ** (CROSS_POLARISED_DB[0] / 10)
+    for window, field in _fields(points, out.shape, gsd):
+        for k in range(len(out)):
+            out[(k, *window)] += (field**2 * MEAN_OVER_MEDIAN * (cross if k else 1.0)).astype(np.float32)
     return out
 
 
 def _reached(ratio: FloatArray, points: Values) -> bool:
     """Return whether the threshold is reached within REACH_PX of an object's points."""
-    reach = int(np.ceil(REACH_PX))
     for row, col in np.round(points[:, :2]).astype(int):
-        window = ratio[max(row - reach, 0) : row + reach + 1, max(col - reach, 0) : col + reach + 1]
+        rows, cols = (slice(max(at - REACH_PX, 0), at + REACH_PX + 1) for at in (row, col))
+        window = ratio[rows, cols]
         if window.size and window.max() >= 1:
             return True
     return False
 
 
-def _trials(setting: _Setting, objects: _Objects, rng: np.random.Generator) -> tuple[BoolArray, BoolArray]:
-    """Return which objects are flagged, and which places would have been without them."""
+def _ratio(statistic: FloatArray, threshold: FloatArray) -> FloatArray:
+    """Return the statistic over its threshold, 0 where nothing is searched."""
+    return np.asarray(np.nan_to_num(statistic / threshold, nan=0.0, posinf=0.0), dtype=np.float32)
+
+
+def _window(setting: RadarSetting, place: tuple[int, int], length_m: float) -> Window:
+    """Return the ground around a place that an object's statistic depends on: its ring, its length, its response."""
+    options, gsd = setting.model.options, setting.series.gsd
+    reach = int(np.ceil((options.ring_outer_m + length_m) / 2 / gsd)) + REACH_PX + 2
+    rows, cols = (slice(max(at - reach, 0), at + reach + 1) for at in place)
+    return rows, cols
+
+
+def _hit(
+    setting: RadarSetting, place: tuple[int, int], kind: _Kind, history: History, rng: np.random.Generator
+) -> tuple[bool, bool]:
+    """Put an object into a place; return whether it is flagged, and whether the place would have been without it."""
     series, model, change = setting.series, setting.model, setting.change
-    points = [_points(objects, k, series.gsd, rng) for k in range(len(objects.dbsm))]
-    after = series.after
-    for one in points:
-        after = inject_points(after, one, looks=model.looks, gsd=series.gsd, rng=rng)
-    maps = radar_statistics(series.before, after, series.valid, model)
-    with_objects, without = (
-        np.nan_to_num(one / change.objects.threshold, nan=0.0, posinf=0.0).astype(np.float32)
-        for one in (maps.objects, change.objects.statistic)
+    window = _window(setting, place, kind.length_m)
+    whole = (slice(None), *window)
+    points = _points(kind, series.gsd, rng)
+    points[:, :2] += (place[0] - window[0].start, place[1] - window[1].start)
+    dates = {"before": series.before[whole], "after": series.after[whole]}
+    host = "after" if history == "arrival" else "before"
+    faded = points * (1, 1, 10 ** (rng.normal(0, FADING_DB) / 20))
+    dates[host] = inject_points(dates[host], faded, looks=model.looks, gsd=series.gsd, rng=rng)
+    mean = model.mean[whole]
+    part = replace(
+        model,
+        mean=_with_resident(mean, points, series.gsd) if history == "resident" and model.dates else mean,
+        seen=model.seen[window],
+        area_usual=model.area_usual[whole],
+        nulls=(),
     )
+    maps = radar_statistics(dates["before"], dates["after"], series.valid[window], part)
+    threshold = change.objects.threshold[window]
     return (
-        np.array([_reached(with_objects, one) for one in points]),
-        np.array([_reached(without, one) for one in points]),
+        _reached(_ratio(maps.objects, threshold), points),
+        _reached(_ratio(change.objects.statistic[window], threshold), points),
     )
 
 
-def _detection(name: str, hits: BoolArray, blank: BoolArray) -> RadarDetection:
+def _tried(
+    setting: RadarSetting, kind: _Kind, ground: Stratum, direction: Direction, *, trials: int, rng: np.random.Generator
+) -> RadarDetection:
+    """Put objects of a kind on a kind of ground; each history of a direction is tried as often."""
+    rows, cols = setting.places(ground.where)
+    results = []
+    for history in HISTORIES[direction]:
+        picked = rng.integers(len(rows), size=trials)
+        results.append([_hit(setting, (int(rows[k]), int(cols[k])), kind, history, rng) for k in picked])
+    least = min(results, key=lambda pairs: sum(hit for hit, _ in pairs))
+    hits = sum(hit for hit, _ in least)
     return RadarDetection(
-        name=name,
-        pd=float(hits.mean()),
-        interval=wilson(int(hits.sum()), len(hits)),
-        trials=len(hits),
-        blank=float(blank.mean()),
+        name=kind.name,
+        ground=ground.name,
+        direction=direction,
+        pd=hits / trials,
+        interval=wilson(hits, trials),
+        trials=trials,
+        blank=sum(blank for _, blank in least) / trials,
     )
 
 
-def radar_detectability(
-    series: RadarSeries,
-    model: RadarModel,
-    change: Change,
-    ground: BoolArray,
+def cross_section_curve(
+    setting: RadarSetting,
+    ground: Stratum,
     *,
     rng: np.random.Generator,
     trials: int = 60,
-) -> tuple[tuple[RadarDetection, ...], tuple[RadarDetection, ...]]:
-    """Return how often objects put into the later date are flagged: by cross-section, and by class.
+    steps: Sequence[float] = BINS_DBSM,
+) -> tuple[RadarDetection, ...]:
+    """Return how often an object of 20 m in each step of cross-section is flagged, appeared and vanished.
 
     Parameters
     ----------
-    series, model, change
-        The dates, what was fitted to them, and the thresholds.
+    setting
+        The dates and thresholds.
     ground
-        (row, col) True = where objects may stand, such as one zone.
+        Where objects may stand, such as one zone.
     rng
         Of places, phases and aspects.
     trials
-        Objects of each class and of each step of cross-section, at least.
-
-    Returns
-    -------
-    curve
-        An object of 20 m in each step of BINS_DBSM.
-    classes
-        Those of CROSS_SECTIONS_DBSM, with their assumed cross-sections.
+        Objects of each step, direction and history.
+    steps
+        Bounds of the steps, decibels over a square metre.
 
     Raises
     ------
     DetectError
-        Where no object has room on the searched ground.
+        Where none of the ground is searched.
     """
-    searched = ground & np.isfinite(change.objects.threshold) & change.valid
-    if not searched.any():
+    if not len(setting.places(ground.where)[0]):
         raise DetectError("no searched ground to put an object on")
-    setting = _Setting(series=series, model=model, change=change, searched=searched)
-    curve = [
-        _tried(f"{low:g} to {high:g} dBsm", _Kind(length_m=20.0, dbsm=(low, high), uniform=True), setting, rng, trials)
-        for low, high in pairwise(BINS_DBSM)
+    kinds = [
+        _Kind(name=f"{low:g} to {high:g} dBsm", length_m=20.0, dbsm=(low, high), uniform=True)
+        for low, high in pairwise(steps)
     ]
-    classes = [
-        _tried(name, _Kind(length_m=object_class(name).length_m, dbsm=assumed, uniform=False), setting, rng, trials)
-        for name, assumed in CROSS_SECTIONS_DBSM.items()
-    ]
-    return tuple(curve), tuple(classes)
+    return tuple(
+        _tried(setting, kind, ground, direction, trials=trials, rng=rng) for direction in DIRECTIONS for kind in kinds
+    )
 
 
-def _tried(name: str, kind: _Kind, setting: _Setting, rng: np.random.Generator, trials: int) -> RadarDetection:
-    """Put objects of a kind into the image, as many at a time as have room, until there are enough."""
-    hits: list[BoolArray] = []
-    blank: list[BoolArray] = []
-    while sum(len(one) for one in hits) < trials:
-        places = _spread_places(setting.searched, trials, APART_M / setting.series.gsd, rng)
-        count = len(places)
-        objects = _Objects(places=places, dbsm=kind.draw(count, rng), length_m=np.full(count, kind.length_m))
-        for parts, found in zip((hits, blank), _trials(setting, objects, rng), strict=True):
-            parts.append(found)
-    return _detection(name, np.concatenate(hits), np.concatenate(blank))
+def radar_detectability(
+    setting: RadarSetting, strata: Sequence[Stratum], *, rng: np.random.Generator, trials: int = 60
+) -> tuple[RadarDetection, ...]:
+    """Return how often each class of CROSS_SECTIONS_DBSM, with its assumed cross-section, is flagged.
+
+    Parameters
+    ----------
+    setting
+        The dates and thresholds.
+    strata
+        Kinds of ground; ships are put on those that are water, all else on the others. Ground of which nothing is
+        searched is left out.
+    rng
+        Of places, phases and aspects.
+    trials
+        Objects of each class, direction, history and kind of ground.
+    """
+    rows = []
+    for ground in (one for one in strata if len(setting.places(one.where)[0])):
+        for name, assumed in CROSS_SECTIONS_DBSM.items():
+            model = object_class(name)
+            if (model.kind == "ship") != ground.water:
+                continue
+            kind = _Kind(name=name, length_m=model.length_m, dbsm=assumed, uniform=False)
+            rows += [_tried(setting, kind, ground, way, trials=trials, rng=rng) for way in DIRECTIONS]
+    return tuple(rows)

@@ -1,8 +1,9 @@
 """Stripes of radio interference in a radar image: a second witness beside the product's own records.
 
 Interference adds power to whole lines across the flight, most visibly where the ground is dark. A stripe is a line
-whose dark pixels are brighter than those of its neighbours, on both sides of the image alike. Mitigation in the
-processor may hide stripes, and so does bright ground: no stripe is no proof that there was no interference.
+whose dark pixels are brighter than those of its neighbours, on both sides of the image alike. A quay or road that runs
+across the flight is bright on every date, so what the line usually has is taken off where it is known. Mitigation in
+the processor may hide stripes, and so does bright ground: no stripe is no proof that there was no interference.
 """
 
 from __future__ import annotations
@@ -78,7 +79,18 @@ def _score(excess: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(excess / max(float(spread), 1e-6))
 
 
-def find_stripes(power: FloatArray, valid: BoolArray, *, look_bearing_deg: float) -> Stripes:
+def _level_excess(power: FloatArray, valid: BoolArray, bearing_deg: float) -> list[NDArray[np.float64]]:
+    """Return the excess (line,) of whole lines, of their first and of their second half, ln of power."""
+    logs = np.where(valid, np.log(np.where(valid, np.maximum(power, 1e-9), 1)), np.nan).astype(np.float32)
+    lines = _turned(np.where(valid, logs, np.float32(-1e9)), bearing_deg, -1e9)
+    lines = np.where(lines > -1e8, lines, np.float32(np.inf))
+    middle = lines.shape[1] // 2
+    return [_excess(_dark_level(part)) for part in (lines, lines[:, :middle], lines[:, middle:])]
+
+
+def find_stripes(
+    power: FloatArray, valid: BoolArray, *, look_bearing_deg: float, usual: FloatArray | None = None
+) -> Stripes:
     """Find lines across the flight whose dark pixels are brighter than their neighbours'.
 
     Parameters
@@ -90,27 +102,27 @@ def find_stripes(power: FloatArray, valid: BoolArray, *, look_bearing_deg: float
     look_bearing_deg
         Direction across the flight, clockwise from grid north: about 78 for ascending and 282 for descending passes of
         Sentinel-1 at 35 degrees north.
+    usual
+        (row, col) mean power of other dates of the track: lines that always stand out are none. It is read where
+        `valid` is True and must be known there.
 
     Raises
     ------
     DetectError
         Where no line has enough usable pixels.
     """
-    logs = np.where(valid, np.log(np.where(valid, np.maximum(power, 1e-9), 1)), np.nan).astype(np.float32)
     bearing = look_bearing_deg % 180
-    lines = _turned(np.where(valid, logs, np.float32(-1e9)), bearing, -1e9)
-    lines = np.where(lines > -1e8, lines, np.float32(np.inf))
-    middle = lines.shape[1] // 2
-    levels = [_dark_level(part) for part in (lines, lines[:, :middle], lines[:, middle:])]
-    if not np.isfinite(levels[0]).any():
+    excess = _level_excess(power, valid, bearing)
+    if not np.isfinite(excess[0]).any():
         raise DetectError(f"no line across the flight has {LEAST_PIXELS} usable pixels; take a larger area")
-    excess = [_excess(level) for level in levels]
+    if usual is not None:
+        excess = [one - known for one, known in zip(excess, _level_excess(usual, valid, bearing), strict=True)]
     scores = [_score(one) if np.isfinite(one).any() else one for one in excess]
     with np.errstate(invalid="ignore"):
         found = (scores[0] >= LEAST_SCORE) & (scores[1] >= LEAST_HALF_SCORE) & (scores[2] >= LEAST_HALF_SCORE)
-    centre = (len(lines) - 1) / 2
+    centre = (len(excess[0]) - 1) / 2
     return Stripes(
-        offset_px=centre - np.arange(len(lines), dtype=np.float64),
+        offset_px=centre - np.arange(len(excess[0]), dtype=np.float64),
         excess_db=excess[0] * 10 / np.log(10),
         score=scores[0],
         found=found,

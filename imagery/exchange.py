@@ -63,6 +63,8 @@ class Request:
     method: Literal["GET", "POST", "HEAD"] = "GET"
     body: Mapping[str, Any] | None = None
     """Sent as JSON with sorted keys."""
+    content: bytes | None = None
+    """Sent as it is instead, with the type that `headers` names."""
     headers: Mapping[str, str] = field(default_factory=dict)
     span: tuple[int, int] | None = None
     """(first byte, number of bytes) of a range request; an answer 200 instead of 206 raises `NoRangeError`."""

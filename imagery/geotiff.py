@@ -13,6 +13,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio.enums import ColorInterp
 
 from aoi import Grid
 from imagery.errors import RefusedFileError
@@ -116,6 +117,7 @@ def write_cog(
     nodata: float | None = math.nan,
     dtype: str = "float32",
     tags: Mapping[str, str] | None = None,
+    colours: Sequence[ColorInterp] | None = None,
 ) -> None:
     """Write a cloud-optimised GeoTIFF: all of it or nothing, and the same bytes for the same input.
 
@@ -135,6 +137,8 @@ def write_cog(
         Of the file.
     tags
         Texts to go into the file's metadata.
+    colours
+        What the bands are shown as, one each; None: not said.
 
     Raises
     ------
@@ -166,6 +170,8 @@ def write_cog(
             dataset.write(bands.astype(dtype, copy=False))
             dataset.descriptions = tuple(descriptions)
             dataset.update_tags(**(tags or {}))
+            if colours:
+                dataset.colorinterp = tuple(colours)
         with target.open("rb") as written:
             os.fsync(written.fileno())
         target.replace(path)

@@ -59,6 +59,8 @@ class Baseline:
     """What was rejected and why; what is not known of what was taken."""
     complete: bool
     """False where the source answered in part."""
+    notes: tuple[str, ...] = ()
+    """What every flag of the pair must say."""
 
     def taken(self, order: Sequence[int]) -> Baseline:
         """Return the baseline of these of its dates, in this order."""

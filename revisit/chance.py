@@ -47,5 +47,9 @@ def _controlled(verdict: Verdict, limit: float, tests: int) -> Verdict:
     rests = verdict.verdict in {"supported", "contradicted"} and verdict.p_value is not None
     if not rests or (verdict.p_value or 0.0) <= limit:
         return verdict
-    reason = f"alone it would be {verdict.verdict}, but {tests} claims were looked at: chance {verdict.p_value:.2g}"
-    return replace(verdict, verdict="inconclusive", reasons=(reason, *verdict.reasons))
+    reason = (
+        f"alone it would be {verdict.verdict}, but {tests} statements were tested together, and chance gives such a"
+        f" flag in one of them too often (p {verdict.p_value:.2g})"
+    )
+    change = ("another look in the window, by any sensor, that shows the same",)
+    return replace(verdict, verdict="inconclusive", reasons=(reason, *verdict.reasons), would_change_it=change)

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from imagery.datatake import one_per_pass
-from imagery.errors import SourceError
+from imagery.errors import NoSceneError
 from imagery.scene import Period, Scene
 from imagery.sources.base import Found, Source
 from revisit.chance import control
 from revisit.claims import Claim, Claims
-from revisit.comparing import Comparer, class_for
+from revisit.comparing import FAILURES, Comparer, class_for
 from revisit.errors import UsageError
 from revisit.evidence import Verdict
 from revisit.gathering import Gathered, Gatherer
@@ -26,7 +26,8 @@ from revisit.verdict import decide
 
 PLACE_KM2 = 0.01
 """Ground to which a flag's chance refers."""
-IN_PART = "the source answered in part: a pass that it did not name may exist"
+IN_PART = "the source answered in part: a pass that it did not name or give may decide otherwise"
+NOTHING = Found(scenes=(), complete=True)
 
 Tell = Callable[[str], None]
 SourceOf = Callable[[Path], Source]
@@ -43,7 +44,9 @@ class CheckedArea:
     """One per pass of the time that its claims need, oldest first."""
     warnings: tuple[str, ...]
     complete: bool
-    """False where the source answered in part."""
+    """False where the source answered in part, or failed on radar."""
+    radar: str | None = None
+    """Why radar could not bear on the claims of the area; None where it could."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +98,7 @@ class _Check:
         try:
             for area in areas:
                 self._look_at(area)
-        except SourceError as error:
+        except FAILURES as error:
             return str(error)
         return None
 
@@ -103,12 +106,13 @@ class _Check:
         """Gather the evidence on the claims about one area."""
         source, ground = self.source_of(self.folder / "inputs" / area.slug), ground_of(area.aoi)
         places = {claim.id: place_of(claim, ground) for claim in area.claims}
-        found = _search(source, area)
-        scenes, _ = one_per_pass(found.scenes, aoi=area.aoi, crs=ground.grid.crs)
-        self.tell(f"{area.where}: {len(scenes)} passes in the time that its claims need")
-        self.areas.append(
-            CheckedArea(area=area, ground=ground, scenes=scenes, warnings=found.warnings, complete=found.complete)
+        optical, (radar, absent, failed) = _search(source, area, "s2"), _search_radar(source, area)
+        scenes = tuple(
+            scene
+            for found in (optical, radar)
+            for scene in one_per_pass(found.scenes, aoi=area.aoi, crs=ground.grid.crs)[0]
         )
+        self.tell(f"{area.where}: {_passes(scenes)} in the time that its claims need")
         gatherer = Gatherer(
             scenes=scenes,
             comparer=Comparer(
@@ -121,9 +125,21 @@ class _Check:
             ),
             share_in=_shares(source, ground, self.tell),
         )
+        checked = CheckedArea(
+            area=area,
+            ground=ground,
+            scenes=scenes,
+            warnings=(*optical.warnings, *radar.warnings),
+            complete=optical.complete and radar.complete and not failed,
+            radar=absent,
+        )
+        self.areas.append(checked)
         # A surface is judged by any comparison of its dates: it comes last, and takes one that there is.
         for claim in sorted(area.claims, key=lambda claim: claim.kind == "surface"):
             self.gathered[claim.id] = gatherer.gather(claim, places[claim.id])
+            if gatherer.radar_failed is not None:
+                why = f"radar failed: {gatherer.radar_failed}"
+                self.areas[-1] = replace(checked, complete=False, radar=why)
 
 
 def _classes(claims: Sequence[Claim], places: Mapping[str, Place]) -> tuple[str, ...]:
@@ -132,11 +148,29 @@ def _classes(claims: Sequence[Claim], places: Mapping[str, Place]) -> tuple[str,
     return tuple(dict.fromkeys(name for name in wanted if name is not None))
 
 
-def _search(source: Source, area: ClaimedArea) -> Found:
+def _search(source: Source, area: ClaimedArea, sensor: str) -> Found:
     """Search, once, all the time that the claims about an area need."""
     spans = [span(claim) for claim in area.claims]
     period = Period(start=min(start for start, _ in spans), end=max(end for _, end in spans))
-    return source.search(area.aoi, [period], sensor="s2")
+    return source.search(area.aoi, [period], sensor=sensor)
+
+
+def _search_radar(source: Source, area: ClaimedArea) -> tuple[Found, str | None, bool]:
+    """Search radar; return what was found, why it cannot bear on the claims, and whether that is a failure."""
+    try:
+        found = _search(source, area, "s1")
+    except NoSceneError as error:
+        return NOTHING, f"no radar: {error}", False
+    except FAILURES as error:
+        return NOTHING, f"radar failed: {error}", True
+    absent = None if found.scenes else f"no radar: {source.name} has no pass of Sentinel-1 in that time"
+    return found, absent, False
+
+
+def _passes(scenes: Sequence[Scene]) -> str:
+    """Return how many passes there are, in words."""
+    optical = sum(scene.sensor == "s2" for scene in scenes)
+    return f"{optical} optical and {len(scenes) - optical} radar passes"
 
 
 def _shares(source: Source, ground: Ground, tell: Tell) -> Callable[[Place], Share]:

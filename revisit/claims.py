@@ -143,12 +143,14 @@ def _object(table: Mapping[str, Any], kind: Kind, spot: Spot) -> tuple[str | Non
         if not SHORTEST_M <= value <= LONGEST_M:
             raise spot.refuse(f"object is {value} m long; choose {SHORTEST_M:g} to {LONGEST_M:g} m", "object")
         return None, float(value)
-    from detect.targets import object_class
+    from detect.targets import CATALOGUE, object_class
 
     try:
         return object_class(str(value)).name, None
     except DetectError as error:
-        raise spot.refuse(f"object: {error}; or give a length in metres", "object") from error
+        close = get_close_matches(str(value), CATALOGUE, n=1)
+        told = f"there is no object {value!r}; did you mean {close[0]!r}?" if close else f"object: {error};"
+        raise spot.refuse(f"{told} Or give a length in metres", "object") from error
 
 
 def _count(table: Mapping[str, Any], spot: Spot) -> int | None:
@@ -246,6 +248,17 @@ def _claim(table: Mapping[str, Any], *, publication: Publication, files: Files, 
     )
 
 
+def _not_toml(error: tomllib.TOMLDecodeError, path: str) -> UsageError:
+    """Return the refusal of a text that is no TOML, with its line where that is known."""
+    said = str(error)
+    at = re.search(r" \(at line (\d+), column \d+\)$", said)
+    where = f"{path}, line {at[1]}" if at else path
+    told = said[: at.start()] if at else said
+    return UsageError(
+        f"{where}: it is not TOML ({told}). Texts stand in quotes, a date is written 2024-12-07, each key comes once"
+    )
+
+
 def parse_claims(text: str, *, name: str, path: str, files: Files) -> Claims:
     """Return the claims of a TOML text.
 
@@ -266,7 +279,7 @@ def parse_claims(text: str, *, name: str, path: str, files: Files) -> Claims:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not TOML: {error}") from error
+        raise _not_toml(error, path) from error
     lines = tuple(text.splitlines())
     for key in document:
         if key not in ("source", "claim"):

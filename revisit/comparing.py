@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from aoi import AOI, Grid
 from detect.detectability import InjectionPlan
 from detect.errors import DetectError
 from detect.targets import CATALOGUE, object_class
-from imagery.errors import ImageryError, SourceError
-from imagery.scene import Scene
+from imagery.errors import BudgetError, CredentialsError, ImageryError, SourceError
+from imagery.raster import Raster
+from imagery.scene import Period, Scene
 from imagery.select import SAME_PASS
-from imagery.sources.base import Source
+from imagery.sources.base import Found, Source, Survey
 from revisit.claims import Claim
 from revisit.detectability import WATER_KINDS
 from revisit.errors import UsageError
@@ -29,6 +31,8 @@ FALSE_IN_PLACE = 0.04
 ACTIVITY_RATE = 0.06
 """For claims of activity, which count flags instead of asking for one."""
 BASELINE = 20
+FAILURES = (SourceError, CredentialsError, BudgetError)
+"""What ends the looking: the next scene would fare no better."""
 PLACEMENTS = 60
 """Objects put into the images, by class, kind of ground and direction."""
 
@@ -78,6 +82,36 @@ def rejection(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
+@dataclass(frozen=True, kw_only=True)
+class _TrackSource:
+    """A source that shows the passes of one track only: the days of two passes may hold others as well."""
+
+    source: Source
+    like: Scene
+    """A scene of the track."""
+
+    @property
+    def name(self) -> str:
+        """Of the source behind."""
+        return self.source.name
+
+    def search(self, aoi: AOI, periods: Sequence[Period], *, sensor: str) -> Found:
+        """Return what the source finds, of this track."""
+        found = self.source.search(aoi, periods, sensor=sensor)
+        if self.like.relative_orbit is None:
+            return found
+        own = (scene for scene in found.scenes if scene.relative_orbit in {None, self.like.relative_orbit})
+        return replace(found, scenes=tuple(own))
+
+    def survey(self, scene: Scene, grid: Grid) -> Survey | None:
+        """Return what the source tells."""
+        return self.source.survey(scene, grid)
+
+    def read(self, scene: Scene, grid: Grid, bands: Sequence[str]) -> Raster:
+        """Return what the source reads."""
+        return self.source.read(scene, grid, bands)
+
+
 @dataclass(kw_only=True)
 class Comparer:
     """Compares dates of one area, each pair once."""
@@ -98,8 +132,8 @@ class Comparer:
 
         Raises
         ------
-        SourceError
-            Where the source failed.
+        SourceError, CredentialsError, BudgetError
+            Where the source failed, or would cost too much.
         """
         if rate is None:
             done = (one for (first, second, _), one in self.made.items() if (first, second) == (before.id, after.id))
@@ -111,7 +145,8 @@ class Comparer:
 
     def _name(self, before: Scene, after: Scene, rate: float) -> str:
         """Return the name of a run: with its rate where the same dates were compared at another."""
-        name = f"{self.area.slug}_{before.acquired:%Y-%m-%d}_{after.acquired:%Y-%m-%d}"
+        track = "" if after.sensor == "s2" else f"_{after.sensor}-{after.relative_orbit or 'x'}"
+        name = f"{self.area.slug}{track}_{before.acquired:%Y-%m-%d}_{after.acquired:%Y-%m-%d}"
         taken = {compared.name for compared in self.made.values()}
         return f"{name}_{rate:g}-per-km2" if name in taken else name
 
@@ -122,6 +157,7 @@ class Comparer:
             area=self.area.spec,
             before=before.acquired.date(),
             after=after.acquired.date(),
+            sensor=after.sensor,
             source=self.spec,
             within_days=0,
             baseline=BASELINE,
@@ -129,8 +165,9 @@ class Comparer:
         )
         plan = InjectionPlan(classes=tuple(self.classes), placements=PLACEMENTS) if self.classes else None
         try:
-            result = run(recipe, aoi=self.area.aoi, source=self.source, progress=self.tell, plan=plan)
-        except SourceError:
+            source = _TrackSource(source=self.source, like=after)
+            result = run(recipe, aoi=self.area.aoi, source=source, progress=self.tell, plan=plan)
+        except FAILURES:
             raise
         except (ImageryError, DetectError, UsageError) as error:
             return Compared(name=name, reason=rejection(error))

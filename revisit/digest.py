@@ -8,10 +8,12 @@ from pathlib import Path
 from revisit.errors import one_line
 from revisit.ground import AREA
 from revisit.result import Flag, Result
-from revisit.seen import seen_line
+from revisit.seen import seen_lines
+from revisit.witnessed import SENSOR_WORDS, other_cell, ratio_words, sensor_head
 from revisit.wording import (
     AREAS_UNCALIBRATED,
     BEYOND_CHANCE,
+    agreed,
     areas_uncalibrated,
     beyond_chance,
     by_chance,
@@ -38,8 +40,23 @@ def _no_change(result: Result) -> str:
     return line if result.detectability else f"{line} How small a change would have been seen there was not measured."
 
 
+def _both_lines(result: Result) -> list[str]:
+    """Return the honest lines of two sensors: what the run promised as a whole, then each sensor by itself."""
+    rate, count = number(result.recipe.false_alarms_per_km2), len(result.flags)
+    chance = number(by_chance(result), 2)
+    met = agreed(result)
+    known = all(part.change.calibrated for part in result.parts)
+    told = f"chance alone would give about {chance}" if known else f"about {chance} by chance asked for"
+    flagged = f"{plural(count, 'change')} flagged by two sensors"
+    lines = [f"{flagged}; {told} ({rate} per km2, half of it to each)"]
+    lines += [f"{met or 'none'} of the optical flags met by radar"] if count else []
+    return [*lines, *(f"{sensor_head(part)}: {line}" for part in result.parts for line in honest_lines(part))]
+
+
 def honest_lines(result: Result) -> list[str]:
     """Return how many changes were flagged, and what is known of how many of them are chance."""
+    if result.other is not None:
+        return _both_lines(result)
     rate, count = number(result.recipe.false_alarms_per_km2), len(result.flags)
     reason = why_uncalibrated(result)
     chance = number(by_chance(result), 2)
@@ -78,7 +95,9 @@ def _row(flag: Flag, *, calibrated: bool) -> tuple[str, ...]:
     item = flag.object
     chance = (number(item.p_value, 2), number(item.false_alarms, 2)) if calibrated else ()
     place = one_line(flag.zone or "-")
-    return flag.id, place, item.change, item.scale, _size(flag), f"{item.contrast:+.3f}", *chance, _classes(flag)
+    other = (other_cell(flag.witness), ratio_words(flag.witness.combined)) if flag.witness else ()
+    size = _size(flag)
+    return flag.id, place, item.change, item.scale, size, f"{item.contrast:+.3f}", *chance, *other, _classes(flag)
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -108,19 +127,31 @@ def _shares_line(result: Result) -> str:
 
 
 def _flag_lines(result: Result) -> list[str]:
-    """Return the table of the strongest flags."""
+    """Return the table of the strongest flags, of two sensors one each."""
+    if result.other is not None:
+        told = [(part, _flag_lines(part)) for part in result.parts]
+        return [line for part, lines in told if lines for line in ("", f"{sensor_head(part)}:", *lines)]
     if not result.flags:
         return []
     more = len(result.flags) - MOST_ROWS
     calibrated = result.change.calibrated
     rows = [_row(flag, calibrated=calibrated) for flag in result.flags[:MOST_ROWS]]
-    lines = table([(*HEADS, *(CHANCE_HEADS if calibrated else ()), "consistent with"), *rows])
+    other = (f"{SENSOR_WORDS[flag.sensor]} here", "ratio") if (flag := result.flags[0].witness) else ()
+    lines = table([(*HEADS, *(CHANCE_HEADS if calibrated else ()), *other, "consistent with"), *rows])
     return [*lines, f"... and {more} more, in the report"] if more > 0 else lines
 
 
 def _seen_lines(result: Result) -> list[str]:
     """Return what could have been seen, where that was measured."""
-    return ["", seen_line(result.detectability)] if result.detectability else []
+    lines = seen_lines(result)
+    return ["", *lines] if lines else []
+
+
+def _compared_line(result: Result) -> str:
+    """Return which days were compared, and how much ground."""
+    days = f"{result.before.acquired:%Y-%m-%d} with {result.after.acquired:%Y-%m-%d}"
+    ground = f"{number(result.searched_km2)} km2, {percent(result.searched_valid_share)} of the searched ground"
+    return f"Compared {days} at {one_line(result.aoi.name)}: {ground}."
 
 
 def digest(result: Result, folder: Path) -> str:
@@ -134,12 +165,8 @@ def digest(result: Result, folder: Path) -> str:
         Where it was written.
     """
     head = ["SIMULATED scenes: nothing here is real imagery."] if result.simulated else []
-    days = f"{result.before.acquired:%Y-%m-%d} with {result.after.acquired:%Y-%m-%d}"
-    ground = f"{number(result.searched_km2)} km2, {percent(result.searched_valid_share)} of the searched ground"
-    head += [
-        f"Compared {days} at {one_line(result.aoi.name)}: {ground}.",
-        _shift_line(result),
-        _shares_line(result),
-    ]
+    for part in result.parts:
+        name = f"{sensor_head(part)}: " if result.other else ""
+        head += [name + _compared_line(part), name + _shift_line(part), name + _shares_line(part)]
     body = [*honest_lines(result), *_flag_lines(result), *_seen_lines(result)]
     return "\n".join([*head, "", *(f"  {line}".rstrip() for line in body), "", f"Report: {folder / 'report.html'}"])

@@ -6,11 +6,12 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from detect import surface
-from revisit import chance, comparing, evidence, gathering, lookplan, verdict
+from revisit import chance, comparing, evidence, gathering, lookplan, verdict, weighing
 from revisit.check import Dossier
 from revisit.dossier_report import render_dossier
 from revisit.errors import UsageError
@@ -19,10 +20,14 @@ from revisit.manifest import software
 from revisit.outputs import check_parent, staged
 from revisit.pack import write_pack
 from revisit.plain import rounded, write_json
+from revisit.stamping import SUFFIX
 
 SCHEMA = "revisit/check/1"
 CHECK, CLAIMS, VERDICTS, REPORT, PACK = "check.json", "claims.toml", "verdicts.json", "report.html", "evidence.zip"
-_OURS = {CHECK, CLAIMS, VERDICTS, REPORT, PACK, "inputs", "runs"}
+PDF, STAMP = "report.pdf", f"{PACK}{SUFFIX}"
+BESIDE = frozenset({PACK, PDF, STAMP})
+"""What lies beside the pack and not in it: a browser prints other bytes each time."""
+_OURS = {CHECK, CLAIMS, VERDICTS, REPORT, "inputs", "runs", *BESIDE}
 
 
 def parameters() -> dict[str, Any]:
@@ -38,9 +43,11 @@ def parameters() -> dict[str, Any]:
         "days_before": lookplan.BACK_DAYS,
         "days_after": lookplan.ON_DAYS,
         "least_pd": verdict.LEAST_PD,
-        "sure_pd": verdict.SURE_PD,
-        "least_likelihood_ratio": verdict.LEAST_RATIO,
-        "most_p_per_place": verdict.MOST_P,
+        "sure_pd": weighing.SURE_PD,
+        "least_likelihood_ratio": weighing.LEAST_RATIO,
+        "most_p_per_place": weighing.MOST_P,
+        "same_spot_m": weighing.NEAR_M,
+        "edge_hours": verdict.EDGE / timedelta(hours=1),
         "surface_share": verdict.SURFACE_SHARE,
         "no_surface_share": verdict.NO_SURFACE_SHARE,
         "surface_usual_share": surface.USUAL_SHARE,
@@ -71,7 +78,9 @@ def check_record(dossier: Dossier) -> dict[str, Any]:
         "command": f"revisit check {dossier.claims.name} --source {dossier.spec}",
         "claims": dossier.claims.name,
         "source": dossier.spec,
-        "areas": [{"slug": one.area.slug, "where": one.area.where} for one in dossier.areas],
+        "areas": [
+            {"slug": one.area.slug, "where": one.area.where, "radar": one.radar or "looked at"} for one in dossier.areas
+        ],
         "complete": dossier.complete,
         "failure": dossier.failure,
         "undecided": list(dossier.undecided),

@@ -16,11 +16,11 @@ from revisit.timeline import timeline
 
 METHOD = (
     (
-        "Each place was searched for all passes from 45 days before the first window to 15 days after the last; "
-        "one file was taken of each pass."
+        "Each place was searched for all passes of Sentinel-2 and Sentinel-1 from 45 days before the first window to "
+        "15 days after the last; one file was taken of each pass."
     ),
     (
-        "Each clear look in a claim's window was compared with the last clear look before it, on the same "
+        "Each usable look in a claim's window was compared with the last usable one before it of its own sensor and "
         "relative orbit. Earlier dates of that orbit give the noise and the thresholds."
     ),
     (
@@ -33,6 +33,11 @@ METHOD = (
         "0.01 km2 and its likelihood ratio at least 20. Silence contradicts only where the object would have been "
         "seen with a probability of 0.95 or more and the window is covered as densely as the object's shortest "
         "stay."
+    ),
+    (
+        "Likelihood ratios of looks that were held against different scenes multiply, where they flag the same spot; "
+        "of looks that share their reference only one counts. A sensor that should show it and does not counts "
+        "against it."
     ),
     (
         "A changed surface is measured against unchanged ground of the same cover: over half of the place beyond "
@@ -52,7 +57,11 @@ LIMITS = (
         "Probabilities of detection hold for the shapes and reflectances of the catalogue, not for camouflage, "
         "nets or roofs."
     ),
-    "Only optical imagery was looked at; radar, which cloud does not stop, was not.",
+    (
+        "Radar echoes of parked objects depend on their aspect by tens of decibels, and no table of measured ones is "
+        "public: the probabilities of detection by radar rest on assumed cross-sections."
+    ),
+    "The surface of a place is judged by optical imagery alone.",
 )
 
 

@@ -7,7 +7,7 @@ import textwrap
 from pathlib import Path
 
 from revisit.check import Dossier
-from revisit.dossier_view import summary_line
+from revisit.dossier_view import radar_lines, summary_line
 from revisit.errors import one_line
 from revisit.evidence import Verdict
 
@@ -41,7 +41,9 @@ def dossier_text(dossier: Dossier, folder: Path, sha256: str | None) -> str:
     said = {claim.id: claim.statement for claim in dossier.claims.claims}
     lines = ["SIMULATED scenes: nothing here is real imagery"] if dossier.simulated else []
     lines.append(summary_line(dossier))
+    lines += [f"{head} {text}" for head, text in radar_lines(dossier)]
     for verdict in dossier.verdicts:
         lines += _lines(said[verdict.id], verdict, width)
     pack = f", {folder / 'evidence.zip'} (sha256 {sha256})" if sha256 else "; no evidence pack: the check did not end"
-    return "\n".join([*lines, f"{folder / 'report.html'}{pack}"])
+    paper = f", {folder / 'report.pdf'}" if (folder / "report.pdf").is_file() else ""
+    return "\n".join([*lines, f"{folder / 'report.html'}{paper}{pack}"])

@@ -12,7 +12,7 @@ from detect.targets import object_class
 from revisit.check import Dossier
 from revisit.claims import Claim
 from revisit.comparing import Compared, rate_for
-from revisit.evidence import Look, Verdict
+from revisit.evidence import Look, Verdict, coverage
 from revisit.gathering import Gathered
 from revisit.ground import outline_note
 from revisit.mapframe import Line, bar_length, metres, outline, pixel_geometry
@@ -31,6 +31,11 @@ MEANINGS = {
     "not observable": "no image of this kind can show it, whatever is true",
     "insufficient imagery": "there is no clear image at the right time",
 }
+_WORDS = {
+    "is consistent with": ("supported",),
+    "contradicts": ("contradicted",),
+    "cannot tell on": ("inconclusive", "not observable", "insufficient imagery"),
+}
 _MARGIN_PX, _CHIP_SIDE = 8, 380
 """Ground shown around a place, and screen pixels of the longer side of a chip."""
 
@@ -44,11 +49,26 @@ def outcome_counts(dossier: Dossier) -> list[dict[str, Any]]:
     ]
 
 
+def _imagery(dossier: Dossier) -> str:
+    """Return what the claims were held against."""
+    sensors = {scene.sensor for area in dossier.areas for scene in area.scenes}
+    names = [name for sensor, name in (("s2", "Sentinel-2"), ("s1", "Sentinel-1 radar")) if sensor in sensors]
+    return f"{' and '.join(names) or 'Sentinel-2'} imagery"
+
+
+def _quotable(dossier: Dossier) -> str:
+    """Return which statement the imagery is consistent with, which it contradicts, and of which it cannot tell."""
+    named = {name: [v.id for v in dossier.verdicts if v.verdict in kinds] for name, kinds in _WORDS.items()}
+    parts = [f"{words} {', '.join(ids)}" for words, ids in named.items() if ids]
+    return f"The imagery {'; it '.join(parts)}. None of this is proof." if parts else ""
+
+
 def summary_line(dossier: Dossier) -> str:
     """Return the one sentence that can be quoted."""
     counts: Counter[str] = Counter(verdict.verdict for verdict in dossier.verdicts)
     told = ", ".join(f"{counts[name]} {name}" for name in OUTCOMES if counts[name])
-    line = f"Of {plural(len(dossier.verdicts), 'statement')} held against Sentinel-2 imagery of 10 m: {told}."
+    line = f"Of {plural(len(dossier.verdicts), 'statement')} held against {_imagery(dossier)} of 10 m: {told}."
+    line += f" {_quotable(dossier)}"
     if dossier.undecided:
         line += f" Not looked at, because the source failed: {', '.join(dossier.undecided)}."
     return line
@@ -56,7 +76,7 @@ def summary_line(dossier: Dossier) -> str:
 
 def caveat_lines(dossier: Dossier) -> list[tuple[str, str]]:
     """Return what must be read first: (heading, text)."""
-    lines = [
+    lines: list[tuple[str, str]] = [
         (
             "What a verdict is.",
             (
@@ -68,15 +88,16 @@ def caveat_lines(dossier: Dossier) -> list[tuple[str, str]]:
     if dossier.failure:
         lines.insert(0, ("The check did not end.", f"{dossier.failure} What is missing may be decided by a repeat."))
     elif not dossier.complete:
-        lines.append(("The source answered in part.", "Passes that it did not name may exist."))
+        lines.append(("The source answered in part.", "Passes that it did not name or give may decide otherwise."))
+    lines += radar_lines(dossier)
     looks = [look for one in dossier.gathered.values() for look in one.evidence.looks if look.usable]
     if any(not look.calibrated for look in looks):
         lines.append(
             (
                 "Uncalibrated.",
                 (
-                    "Some comparisons had too few earlier dates for a baseline: claims of objects that rest on them are"
-                    " never better than inconclusive."
+                    "Some comparisons had too few earlier dates, or thresholds that do not hold: claims of objects that"
+                    " rest on them alone are never better than inconclusive."
                 ),
             )
         )
@@ -89,6 +110,15 @@ def caveat_lines(dossier: Dossier) -> list[tuple[str, str]]:
     if rough:
         lines.append(("Outlines.", "; ".join(rough)))
     return lines
+
+
+def radar_lines(dossier: Dossier) -> list[tuple[str, str]]:
+    """Return where and why radar could not bear on the claims, each reason once: (heading, text)."""
+    told: dict[str, list[str]] = {}
+    for area in dossier.areas:
+        if area.radar is not None:
+            told.setdefault(area.radar.rstrip("."), []).append(area.area.where)
+    return [(f"Optical imagery alone at {', '.join(places)}.", f"{capital(why)}.") for why, places in told.items()]
 
 
 def _window(gathered: Gathered) -> tuple[slice, slice]:
@@ -161,11 +191,18 @@ def _chips(verdict: Verdict, gathered: Gathered) -> dict[str, Any] | None:
     }
 
 
+def capital(text: str) -> str:
+    """Return a text with a large first letter."""
+    return text[:1].upper() + text[1:]
+
+
 def _look_view(look: Look, gathered: Gathered) -> dict[str, Any]:
     """Return a row of the table of looks."""
     compared = gathered.compared.get(look.scene)
     return {
         "scene": look.scene,
+        "sensor": {"s2": "optical", "s1": "radar"}.get(look.sensor, look.sensor),
+        "reference": look.reference,
         "acquired": stamp(look.acquired),
         "worth": describe(look),
         "pd": "not measured" if look.pd is None else f"{look.pd:.2f}",
@@ -178,7 +215,7 @@ def _look_view(look: Look, gathered: Gathered) -> dict[str, Any]:
 
 def _thing(claim: Claim) -> str:
     """Return what a claim speaks of."""
-    what = claim.object or (f"an object of {claim.length_m:g} m" if claim.length_m else "no object")
+    what = claim.object or (f"an object of {claim.length_m:g} m" if claim.length_m else "of no certain object")
     if claim.object:
         model = object_class(claim.object)
         what = f"{claim.object} ({model.length_m:g} x {model.width_m:g} m)"
@@ -188,7 +225,7 @@ def _thing(claim: Claim) -> str:
 def claim_view(claim: Claim, verdict: Verdict, gathered: Gathered) -> dict[str, Any]:
     """Return what is shown of a claim."""
     evidence, said = gathered.evidence, claim.publication
-    looks = [*evidence.looks, *([evidence.later] if evidence.later else [])]
+    looks = [*evidence.looks, *evidence.later]
     return {
         "id": claim.id,
         "statement": claim.statement,
@@ -209,7 +246,7 @@ def claim_view(claim: Claim, verdict: Verdict, gathered: Gathered) -> dict[str, 
         "pd": "not measured" if verdict.pd is None else f"{verdict.pd:.2f}",
         "ratio": "none" if verdict.likelihood_ratio is None else number(verdict.likelihood_ratio, 2),
         "rate": None if (rate := rate_for(claim, gathered.place)) is None else f"{rate:g}",
-        "reference": evidence.reference,
+        "coverage": capital(coverage(evidence)) if claim.kind != "state" else None,
         "looks": [_look_view(look, gathered) for look in looks],
         "surface": [{"share": f"{s.share:.1%}", "pd": f"{s.pd:.2f}", "scene": s.scene} for s in evidence.surface],
         "chips": _chips(verdict, gathered),

@@ -24,14 +24,22 @@ class Match:
     """Its id, with that of its run."""
     p_value: float
     """Chance per place of 0.01 km2."""
+    at: tuple[float, float] | None = None
+    """(x, y) of its middle, metres of the area's grid; None where not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """One acquisition, held against the last one before the claim's window."""
+    """One acquisition, held against the last usable one of its own sensor and orbit before the claim's window."""
 
     scene: str
     acquired: datetime
+    sensor: str = "s2"
+    """"s2" or "s1"."""
+    reference: str | None = None
+    """Scene before the window that it was held against; None where there is none."""
+    since: datetime | None = None
+    """When that one was acquired."""
     valid_share: float
     """Of the place, on both dates, 0 to 1."""
     rejected: str | None = None
@@ -76,15 +84,19 @@ class Evidence:
     claim: Claim
     object_kind: str | None = None
     """"aircraft", "helicopter", "vehicle" or "ship"."""
-    reference: str | None = None
-    """Scene before the window that the looks were held against; None where there is none."""
     looks: tuple[Look, ...] = ()
-    """Within the window, oldest first."""
-    later: Look | None = None
-    """The first usable look after the window."""
+    """Within the window, of both sensors, oldest first."""
+    later: tuple[Look, ...] = ()
+    """The first usable look after the window of each sensor and orbit, where the claim can use it; oldest first."""
     surface: tuple[Surface, ...] = ()
     notes: tuple[str, ...] = ()
     """What else must be said of it."""
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Scenes before the window that looks were held against, each once."""
+        held = (look.reference for look in (*self.looks, *self.later) if look.reference is not None)
+        return tuple(dict.fromkeys(held))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,11 +130,19 @@ def longest_gap_hours(claim: Claim, looks: Sequence[Look]) -> float:
     return max((b - a).total_seconds() for a, b in pairwise(moments)) / 3600
 
 
+def _of_sensor(looks: Sequence[Look], sensor: str) -> str:
+    """Return how many looks of a sensor are usable, in words; nothing where it took none."""
+    own = [look for look in looks if look.sensor == sensor]
+    words = {"s2": "optical", "s1": "radar"}.get(sensor, sensor)
+    return f"{sum(look.usable for look in own)} of {len(own)} {words}" if own else ""
+
+
 def coverage(evidence: Evidence) -> str:
     """Return how the window is covered, in words."""
-    usable = [look for look in evidence.looks if look.usable]
-    gap = longest_gap_hours(evidence.claim, evidence.looks)
+    looks = evidence.looks
+    gap = longest_gap_hours(evidence.claim, looks)
+    told = ", ".join(part for sensor in ("s2", "s1") if (part := _of_sensor(looks, sensor))) or "none at all"
     return (
-        f"{len(usable)} of {len(evidence.looks)} look(s) in the window of {evidence.claim.days} day(s) usable;"
+        f"usable looks in the window of {evidence.claim.days} day(s): {told};"
         f" the longest time without one is {gap:.0f} hours"
     )

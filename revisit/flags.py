@@ -16,6 +16,7 @@ from imagery.raster import Raster
 from revisit.ground import Ground, outline_note
 from revisit.plain import iso_time, rounded
 from revisit.result import Flag, Result
+from revisit.witnessed import witness_properties
 
 SIMULATED = "SIMULATED scenes: nothing here is real imagery"
 
@@ -84,7 +85,15 @@ def make_flags(
 
 
 def flag_properties(flag: Flag, result: Result) -> dict[str, Any]:
-    """Return the properties of a flag as plain values, with the names that other programs read."""
+    """Return the properties of a flag as plain values, with the names that other programs read.
+
+    Parameters
+    ----------
+    flag
+        A changed object.
+    result
+        That of the flag's own sensor.
+    """
     item = flag.object
     return {
         "id": flag.id,
@@ -99,11 +108,12 @@ def flag_properties(flag: Flag, result: Result) -> dict[str, Any]:
         "p_value": rounded(item.p_value, 8),
         "false_alarms": rounded(item.false_alarms, 6),
         "candidates": [{"name": c.name, "likelihood": rounded(c.likelihood, 4)} for c in item.candidates],
-        "sensor": result.scenes[0].scene.sensor,
+        "sensor": result.sensor,
         "before": iso_time(result.before.acquired),
         "after": iso_time(result.after.acquired),
         "scenes": [record.scene.id for record in result.scenes if record.role != "baseline"],
         "notes": list(flag.notes),
+        **witness_properties(flag),
     }
 
 
@@ -114,8 +124,8 @@ def flag_collection(result: Result) -> dict[str, Any]:
             "type": "Feature",
             "id": flag.id,
             "geometry": mapping(outline(flag.object.rows, flag.object.cols, result.grid)),
-            "properties": flag_properties(flag, result),
+            "properties": flag_properties(flag, part),
         }
-        for flag in result.flags
+        for flag, part in result.each_flag()
     ]
     return {"type": "FeatureCollection", "features": features}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from detect.targets import object_class
 from imagery.scene import Scene
 from revisit.claims import Claim
-from revisit.comparing import Compared, Comparer, class_for, length_of, rate_for
+from revisit.comparing import FAILURES, Compared, Comparer, class_for, length_of, rate_for, rejection
 from revisit.errors import UsageError
 from revisit.evidence import LEAST_VALID, Evidence, Look, Match, Surface
-from revisit.lookplan import LookPlan, Share, plan_looks
+from revisit.lookplan import LookPlan, Share, plan_looks, tracks
 from revisit.places import Place
 from revisit.result import Flag, Result
 from revisit.seen import pooled
@@ -25,6 +25,7 @@ SIZE_FACTORS = (0.6, 1.6)
 MOST_LOOKS = 100
 """Comparisons for one claim: half a year of passes of one orbit, and an hour's work."""
 UNREAD = "not read: no image of 10 m could tell"
+UNHELD = "no usable pass of its orbit before the window to hold it against"
 DIRECTIONS: Mapping[str, tuple[str, ...]] = {
     "appeared": ("appeared",),
     "present": ("appeared",),
@@ -49,6 +50,13 @@ def _in_place(flag: Flag, place: Place) -> bool:
         return True
     middle = (round(float(flag.object.rows.mean())), round(float(flag.object.cols.mean())))
     return bool(place.pixels[middle])
+
+
+def _middle(flag: Flag, result: Result) -> tuple[float, float]:
+    """Return where the middle of a flag lies, metres."""
+    place, gsd = result.grid.transform, result.grid.gsd
+    col, row = float(flag.object.cols.mean()) + 0.5, float(flag.object.rows.mean()) + 0.5
+    return place.c + col * gsd, place.f - row * gsd
 
 
 def fits(flag: Flag, name: str | None, length_m: float | None) -> bool:
@@ -90,7 +98,7 @@ def _sorted_flags(compared: Compared, result: Result, claim: Claim, place: Place
     name, length, sign = class_for(claim, place), length_of(claim, place), sign_of(claim.kind)
     fitting = [f for f in inside if sign in {None, f.object.change} and fits(f, name, length)]
     matches = [
-        Match(flag=f"{compared.name}/{flag.id}", p_value=flag.object.p_value)
+        Match(flag=f"{compared.name}/{flag.id}", p_value=flag.object.p_value, at=_middle(flag, result))
         for flag in fitting
         if flag.object.p_value is not None
     ]
@@ -98,18 +106,18 @@ def _sorted_flags(compared: Compared, result: Result, claim: Claim, place: Place
     return _Sorted(matches=tuple(matches), unclear=len(inside) - len(matches), flags=len(inside))
 
 
-def look_of(scene: Scene, compared: Compared, claim: Claim, place: Place) -> Look:
+def look_of(scene: Scene, reference: Scene, compared: Compared, claim: Claim, place: Place) -> Look:
     """Return a look at a claim's place, from the comparison of its scene with the reference."""
     result = compared.result
+    bare = _bare(scene, reference)
     if result is None:
-        return Look(scene=scene.id, acquired=scene.acquired, valid_share=0.0, rejected=compared.reason)
+        return replace(bare, rejected=compared.reason)
     share = float(result.change.valid[place.pixels].mean())
     km2 = place.km2 * share
     found = _sorted_flags(compared, result, claim, place)
     rate = result.recipe.false_alarms_per_km2
-    return Look(
-        scene=scene.id,
-        acquired=scene.acquired,
+    return replace(
+        bare,
         valid_share=share,
         calibrated=result.change.calibrated,
         doubt=why_uncalibrated(result),
@@ -122,65 +130,106 @@ def look_of(scene: Scene, compared: Compared, claim: Claim, place: Place) -> Loo
     )
 
 
+def _bare(scene: Scene, reference: Scene | None, *, share: float = 0.0, rejected: str | None = None) -> Look:
+    """Return a look of which nothing but its scene is known."""
+    return Look(
+        scene=scene.id,
+        acquired=scene.acquired,
+        sensor=scene.sensor,
+        reference=reference.id if reference else None,
+        since=reference.acquired if reference else None,
+        valid_share=share,
+        rejected=rejected,
+    )
+
+
+@dataclass(kw_only=True)
+class _Gathering:
+    """The looks at one claim's place, as they come in."""
+
+    looks: list[Look] = field(default_factory=list)
+    later: list[Look] = field(default_factory=list)
+    compared: dict[str, Compared] = field(default_factory=dict)
+
+
 @dataclass(kw_only=True)
 class Gatherer:
     """Gathers the evidence on the claims about one area."""
 
     scenes: Sequence[Scene]
-    """One per pass, of the windows of all claims."""
+    """One per pass, of both sensors, of the windows of all claims."""
     comparer: Comparer
     share_in: Callable[[Place], Share]
     """From a place to what tells its valid share on a scene."""
+    radar_failed: str | None = None
+    """Why radar could not be read; from then on none is asked for in this area."""
 
     def gather(self, claim: Claim, place: Place) -> Gathered:
         """Return the evidence on a claim.
 
         Raises
         ------
-        SourceError
-            Where the source failed.
+        SourceError, CredentialsError, BudgetError
+            Where the source failed on optical imagery; where it failed on radar, `radar_failed` says so.
         """
-        if claim.kind == "state":
-            return Gathered(evidence=self._unread(claim, place), place=place)
-        share = self.share_in(place)
-        plan = plan_looks(claim, self.scenes, share=share)
-        looks, compared = self._looks(plan, claim, place, share)
-        later = looks.pop() if plan.later is not None else None
         name = class_for(claim, place)
+        kind = object_class(name).kind if name else None
+        if claim.kind == "state":
+            return Gathered(evidence=self._unread(claim, kind), place=place)
+        found = _Gathering()
+        for track in tracks([scene for scene in self.scenes if claim.kind != "surface" or scene.sensor == "s2"]):
+            self._look(track.scenes, claim, place, found)
         evidence = Evidence(
             claim=claim,
-            object_kind=object_class(name).kind if name else None,
-            reference=plan.reference.id if plan.reference else None,
-            looks=tuple(sorted([*looks, *_refused(plan)], key=lambda look: (look.acquired, look.scene))),
-            later=later,
-            surface=_surfaces(claim, place, compared) if claim.kind == "surface" else (),
+            object_kind=kind,
+            looks=tuple(sorted(found.looks, key=lambda look: (look.acquired, look.scene))),
+            later=tuple(sorted(found.later, key=lambda look: (look.acquired, look.scene))),
+            surface=_surfaces(claim, place, found.compared) if claim.kind == "surface" else (),
         )
-        return Gathered(evidence=evidence, place=place, compared=compared)
+        return Gathered(evidence=evidence, place=place, compared=found.compared)
 
-    def _looks(
-        self, plan: LookPlan, claim: Claim, place: Place, share: Share
-    ) -> tuple[list[Look], dict[str, Compared]]:
-        """Return the looks of a plan, the later one last, and their comparisons."""
-        looks, compared = [], {}
+    def _look(self, scenes: Sequence[Scene], claim: Claim, place: Place, found: _Gathering) -> None:
+        """Look at a claim's place on the passes of one track."""
+        try:
+            if scenes[0].sensor == "s2" or self.radar_failed is None:
+                self._compare(plan_looks(claim, scenes, share=self.share_in(place)), claim, place, found)
+                return
+        except FAILURES as error:
+            if scenes[0].sensor == "s2":
+                raise
+            self.radar_failed = rejection(error)
+        taken = {look.scene for look in (*found.looks, *found.later)}
+        plan = plan_looks(claim, scenes, share=lambda _: 1.0)
+        why = f"radar was not read: {self.radar_failed}"
+        found.looks += [_bare(s, None, rejected=why) for s in plan.looks if s.id not in taken]
+
+    def _compare(self, plan: LookPlan, claim: Claim, place: Place, found: _Gathering) -> None:
+        """Compare the scenes of a plan with its reference."""
+        share = self.share_in(place)
+        found.looks += [_bare(scene, plan.reference, rejected=reason) for scene, reason in plan.rejected]
         for scene in _in_turn(plan, claim):
+            into = found.later if scene is plan.later else found.looks
             valid = share(scene)
-            if plan.reference is None or valid < LEAST_VALID:
-                looks.append(Look(scene=scene.id, acquired=scene.acquired, valid_share=valid))
-                continue
-            compared[scene.id] = self.comparer.compare(plan.reference, scene, rate_for(claim, place))
-            looks.append(look_of(scene, compared[scene.id], claim, place))
-            if claim.kind == "surface" and looks[-1].usable:
-                break
-        return looks, compared
+            if plan.reference is None:
+                into.append(_bare(scene, None, share=valid, rejected=UNHELD))
+            elif valid < LEAST_VALID:
+                into.append(_bare(scene, plan.reference, share=valid))
+            else:
+                done = self.comparer.compare(plan.reference, scene, rate_for(claim, place))
+                found.compared[scene.id] = done
+                into.append(look_of(scene, plan.reference, done, claim, place))
+                if claim.kind == "surface" and into[-1].usable:
+                    break
 
-    def _unread(self, claim: Claim, place: Place) -> Evidence:
+    def _unread(self, claim: Claim, kind: str | None) -> Evidence:
         """Return the passes in the window of a claim that no image can decide."""
-        plan = plan_looks(claim, self.scenes, share=lambda _: 1.0)
-        looks = [
-            Look(scene=scene.id, acquired=scene.acquired, valid_share=0.0, rejected=UNREAD) for scene in plan.looks
-        ]
-        name = class_for(claim, place)
-        return Evidence(claim=claim, object_kind=object_class(name).kind if name else None, looks=tuple(looks))
+        looks: list[Look] = []
+        for track in tracks(self.scenes):
+            plan = plan_looks(claim, track.scenes, share=lambda _: 1.0)
+            looks += [_bare(scene, None, rejected=UNREAD) for scene in plan.looks]
+        return Evidence(
+            claim=claim, object_kind=kind, looks=tuple(sorted(looks, key=lambda look: (look.acquired, look.scene)))
+        )
 
 
 def _in_turn(plan: LookPlan, claim: Claim) -> tuple[Scene, ...]:
@@ -199,14 +248,6 @@ def _in_turn(plan: LookPlan, claim: Claim) -> tuple[Scene, ...]:
             f"{claim.id}: {len(scenes)} passes in its window; {MOST_LOOKS} at most are compared: shorten it"
         )
     return scenes
-
-
-def _refused(plan: LookPlan) -> list[Look]:
-    """Return the looks that must not be compared with the reference."""
-    return [
-        Look(scene=scene.id, acquired=scene.acquired, valid_share=0.0, rejected=reason)
-        for scene, reason in plan.rejected
-    ]
 
 
 def _surfaces(claim: Claim, place: Place, compared: Mapping[str, Compared]) -> tuple[Surface, ...]:

@@ -102,7 +102,7 @@ def outline_note(zone: Zone) -> str | None:
     return None
 
 
-def _outlines(aoi: AOI) -> list[str]:
+def outline_warnings(aoi: AOI) -> list[str]:
     """Return one line each for the zones with estimated outlines and with outlines of unknown accuracy."""
     rough = [z for z in aoi.zones if z.accuracy_m is not None and z.accuracy_m >= ROUGH_OUTLINE_M]
     unknown = [zone.name for zone in aoi.zones if zone.accuracy_m is None]
@@ -120,7 +120,7 @@ def ground_warnings(ground: Ground, shares: Mapping[str, float]) -> list[str]:
     lost = [zone.name for zone in ground.aoi.zones if zone.name not in ground.zones]
     thin = [(name, share) for name, share in shares.items() if share < 0.5]
     return [
-        *_outlines(ground.aoi),
+        *outline_warnings(ground.aoi),
         *(f"zone {name} lies outside the area and was not searched" for name in lost),
         *(f"{name}: only {int(share * 100)} % was valid on both dates" for name, share in thin),
     ]

@@ -31,6 +31,7 @@ TYPES = {
     ".html": "text/html",
     ".pgw": "text/plain",
     ".prj": "text/plain",
+    ".xml": "application/xml",
 }
 TITLES = {
     "run.json": "Manifest: what was asked, used and found",
@@ -43,6 +44,10 @@ TITLES = {
     "before.png": "Picture: before",
     "after.png": "Picture: after",
     "report.html": "Report",
+}
+TITLES |= {
+    f"s1-{name}": f"Radar, beside the optical dates: {TITLES[name][0].lower()}{TITLES[name][1:]}"
+    for name in ("change.tif", "before.tif", "after.tif", "overlay.png", "before.png", "after.png")
 }
 ROLES = {".tif": ["data"], ".json": ["metadata"], ".geojson": ["data"], ".png": ["overview"], ".html": ["overview"]}
 BLOCK = 1 << 20

@@ -21,8 +21,20 @@ Share = Callable[[Scene], float]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Track:
+    """The passes of one sensor on one relative orbit: what may be held against each other."""
+
+    sensor: str
+    """"s2" or "s1"."""
+    orbit: int | None
+    """Relative orbit; None where it is not known, or where it is not known of some scene of the sensor."""
+    scenes: tuple[Scene, ...]
+    """Oldest first."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LookPlan:
-    """The scenes for one claim."""
+    """The scenes for one claim, of one track."""
 
     reference: Scene | None
     """The last usable one before the window; None where there is none."""
@@ -32,6 +44,25 @@ class LookPlan:
     """The first usable one after the window, where the claim can use it."""
     rejected: tuple[tuple[Scene, str], ...]
     """Scenes of the window that must not be compared with the reference, and why."""
+
+
+def tracks(scenes: Sequence[Scene]) -> tuple[Track, ...]:
+    """Return scenes by sensor and relative orbit, optical ones first.
+
+    Where the orbit of any scene of a sensor is not known, that sensor's scenes stay together: what is known to differ
+    is then refused pair by pair, with the reason.
+    """
+    found: list[Track] = []
+    for sensor in sorted({scene.sensor for scene in scenes}, reverse=True):
+        own = sorted((s for s in scenes if s.sensor == sensor), key=lambda s: (s.acquired, s.id))
+        orbits = {scene.relative_orbit for scene in own}
+        if None in orbits:
+            found.append(Track(sensor=sensor, orbit=None, scenes=tuple(own)))
+            continue
+        for orbit in sorted(o for o in orbits if o is not None):
+            alike = tuple(scene for scene in own if scene.relative_orbit == orbit)
+            found.append(Track(sensor=sensor, orbit=orbit, scenes=alike))
+    return tuple(found)
 
 
 def span(claim: Claim) -> tuple[datetime, datetime]:
@@ -57,7 +88,7 @@ def plan_looks(claim: Claim, scenes: Sequence[Scene], *, share: Share) -> LookPl
     claim
         With its window.
     scenes
-        One per pass, of one sensor.
+        One per pass, of one track.
     share
         Asked for scenes before the window, latest first, until one is usable; for those after it, earliest first.
     """

@@ -117,6 +117,29 @@ def _range(threshold: NDArray[np.float32]) -> list[float | None]:
     return [rounded(float(needed.min()), 4), rounded(float(needed.max()), 4)] if needed.size else [None, None]
 
 
+def _sensor(result: Result) -> dict[str, Any]:
+    """Return one sensor's part of a run of two as plain values."""
+    return {
+        "before": iso_time(result.before.acquired),
+        "after": iso_time(result.after.acquired),
+        "complete": result.complete,
+        "false_alarms_per_km2": result.recipe.false_alarms_per_km2,
+        "calibrated": result.change.calibrated,
+        "baseline": result.baseline_dates,
+        "detection": _detection(result),
+        "choice": list(result.reasons),
+        "searched_km2": rounded(result.searched_km2, 4),
+        "searched_valid_share": rounded(result.searched_valid_share, 4),
+        "valid_share": {name: rounded(share, 4) for name, share in result.valid_share.items()},
+        "flags": len(result.flags),
+    }
+
+
+def _sensors(result: Result) -> dict[str, Any]:
+    """Return the parts of a run of two sensors under one key; nothing for one sensor."""
+    return {"sensors": {part.sensor: _sensor(part) for part in result.parts}} if result.other else {}
+
+
 def _detection(result: Result) -> dict[str, Any]:
     """Return how changes were looked for."""
     change, reason = result.change, why_uncalibrated(result)
@@ -133,6 +156,7 @@ def manifest(result: Result) -> dict[str, Any]:
     """Return the manifest of a run as plain JSON values.
 
     The same inputs give the same manifest, but for `timings_s` and `exchange`: what is kept need not be fetched again.
+    Of two sensors, `sensors` holds what each did; at the top stand the optical dates, and `calibrated` speaks of both.
     """
     return {
         "schema": SCHEMA,
@@ -145,13 +169,14 @@ def manifest(result: Result) -> dict[str, Any]:
         "simulated": result.simulated,
         "complete": result.complete,
         "false_alarms_per_km2": result.recipe.false_alarms_per_km2,
-        "calibrated": result.change.calibrated,
+        "calibrated": all(part.change.calibrated for part in result.parts),
         "baseline": result.baseline_dates,
         "detection": _detection(result),
+        **_sensors(result),
         "grid": _grid(result),
-        "scenes": [_scene(record, result.recipe) for record in result.scenes],
+        "scenes": [_scene(record, result.recipe) for part in result.parts for record in part.scenes],
         "choice": list(result.reasons),
-        "alignment": [_alignment(record) for record in result.alignments],
+        "alignment": [_alignment(record) for part in result.parts for record in part.alignments],
         "searched_km2": rounded(result.searched_km2, 4),
         "searched_valid_share": rounded(result.searched_valid_share, 4),
         "valid_share": {name: rounded(share, 4) for name, share in result.valid_share.items()},

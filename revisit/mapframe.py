@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from xml.sax.saxutils import escape
 
 import numpy as np
+import pyproj
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry import box
@@ -103,6 +105,25 @@ def bar_length(most_m: float) -> float:
 def metres(length: float) -> str:
     """Return a length as a person writes it: metres, from 1 km on kilometres."""
     return f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
+
+
+def sidecars(grid: Grid, factor: int) -> dict[str, str]:
+    """Return what stands beside a picture of the grid so that other programs place it: texts by suffix.
+
+    The world file says where its pixels lie. In which CRS, a PNG cannot say: programs of Esri read it from
+    `.prj`, GDAL and with it QGIS from `.aux.xml`, whose suffix comes after the picture's own.
+
+    Parameters
+    ----------
+    grid
+        Its map stands in the upper left corner of the picture.
+    factor
+        Pixels of the picture along a pixel of the grid.
+    """
+    crs = pyproj.CRS.from_user_input(grid.crs)
+    text = escape(crs.to_wkt("WKT1_GDAL"))
+    aux = f'<PAMDataset>\n  <SRS dataAxisToSRSAxisMapping="1,2">{text}</SRS>\n</PAMDataset>\n'
+    return {".pgw": world_file(grid, factor), ".prj": crs.to_wkt("WKT1_ESRI") + "\n", ".png.aux.xml": aux}
 
 
 def world_file(grid: Grid, factor: int) -> str:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import io
+from itertools import islice
 
 from markupsafe import Markup, escape
 from PIL import Image
 
+from revisit.caveats import caveats
 from revisit.picture import Shades, shades, shared_stretch
 from revisit.result import Result
 from revisit.symbols import SIMULATED, labelled
-from revisit.wording import attribution, caveats, number, stamp, summary
+from revisit.witnessed import SENSOR_WORDS
+from revisit.wording import attribution, number, stamp, summary
 
 MOST_ROWS = 20
 _SIDE = 360
@@ -33,6 +36,16 @@ def _image(picture: Shades, words: str) -> Markup:
     ).format(words=words, width=round(cols * scale), height=round(rows * scale), source=source)
 
 
+def _dates(result: Result, *, named: bool) -> Markup:
+    """Return both dates of one sensor, with its name where there are two."""
+    stretch = shared_stretch((result.before, result.after))
+    dates = (("before", result.before), ("after", result.after))
+    head = f"{SENSOR_WORDS[result.sensor]}, " if named else ""
+    return Markup("").join(
+        _image(shades(raster, stretch), f"{head}{role}, {stamp(raster.acquired)}") for role, raster in dates
+    )
+
+
 def _row(cells: tuple[str, ...], *, head: bool = False) -> Markup:
     """Return a row of a table."""
     one = Markup("<th>{}</th>") if head else Markup("<td>{}</td>")
@@ -50,14 +63,16 @@ def _table(result: Result) -> Markup:
             flag.zone or "outside the zones",
             f"{number(flag.object.length_m)} x {number(flag.object.width_m)}",
             f"{flag.object.contrast:+.3f}",
-            number(flag.object.p_value, 2) if result.change.calibrated else "uncalibrated",
+            number(flag.object.p_value, 2) if part.change.calibrated else "uncalibrated",
+            *((SENSOR_WORDS[part.sensor], flag.notes[0]) if flag.witness else ()),
         )
-        for flag in result.flags[:MOST_ROWS]
+        for flag, part in islice(result.each_flag(), MOST_ROWS)
     ]
     body = Markup("").join(_row(row) for row in rows)
+    heads = (*_HEADS, *(("sensor", "the other sensor") if result.other else ()))
     more = len(result.flags) - len(rows)
     tail = Markup("<p>... and {} more</p>").format(more) if more > 0 else Markup("")
-    return Markup("<table><thead>{}</thead><tbody>{}</tbody></table>{}").format(_row(_HEADS, head=True), body, tail)
+    return Markup("<table><thead>{}</thead><tbody>{}</tbody></table>{}").format(_row(heads, head=True), body, tail)
 
 
 def result_html(result: Result) -> str:
@@ -68,11 +83,7 @@ def result_html(result: Result) -> str:
     result
         Of `revisit.run`. Names in it may come from anybody; they are escaped.
     """
-    stretch = shared_stretch((result.before, result.after))
-    dates = (("before", result.before), ("after", result.after))
-    pictures = Markup("").join(
-        _image(shades(raster, stretch), f"{role}, {stamp(raster.acquired)}") for role, raster in dates
-    )
+    pictures = Markup("").join(_dates(part, named=result.other is not None) for part in result.parts)
     first = caveats(result)[0]
     parts = [
         Markup("<p><strong>{}</strong></p>").format(SIMULATED) if result.simulated else Markup(""),

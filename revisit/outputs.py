@@ -32,6 +32,8 @@ from revisit.wording import why_uncalibrated
 
 MANIFEST = "run.json"
 CHANGE_BANDS = ("object_statistic", "object_p", "area_statistic", "area_p", "direction", "valid")
+PREFIXES = ("", "s1-")
+"""Of the names of the maps and pictures: the first sensor's have the plain names, the radar's beside it these."""
 UNSAFE = re.compile(r"[^\w.-]+")
 LONGEST_NAME = 80
 MOST_MANIFEST_BYTES = 50_000_000
@@ -78,25 +80,28 @@ def _tags(result: Result, raster: Raster | None = None) -> dict[str, str]:
     return tags
 
 
-def _write_rasters(result: Result, folder: Path) -> None:
-    """Write the change maps and both dates as compared."""
+def _write_rasters(result: Result, folder: Path, prefix: str) -> None:
+    """Write the change maps and both dates of one sensor as compared."""
     maps = change_bands(result)
     reason = why_uncalibrated(result)
     tags = _tags(result) | {"CALIBRATION": f"uncalibrated: {reason}" if reason else "calibrated"}
-    write_cog(folder / "change.tif", maps, grid=result.grid, descriptions=CHANGE_BANDS, tags=tags)
+    write_cog(folder / f"{prefix}change.tif", maps, grid=result.grid, descriptions=CHANGE_BANDS, tags=tags)
     for name, raster in (("before.tif", result.before), ("after.tif", result.after)):
         tags = _tags(result, raster)
-        write_cog(folder / name, raster.data, grid=raster.grid, descriptions=raster.bands, tags=tags)
+        write_cog(folder / (prefix + name), raster.data, grid=raster.grid, descriptions=raster.bands, tags=tags)
 
 
 def _write_files(result: Result, folder: Path) -> None:
     """Write every file of a run into an empty folder, the Item last, since it has the others' checksums."""
     start = time.perf_counter()
-    _write_rasters(result, folder)
+    for part, prefix in zip(result.parts, PREFIXES, strict=False):
+        _write_rasters(part, folder, prefix)
     write_json(folder / "flags.geojson", flag_collection(result))
-    if result.detectability:
+    if any(part.detectability for part in result.parts):
         write_json(folder / DETECTABILITY, detectability_table(result))
     write_pictures(result, folder)
+    if result.other is not None:
+        write_pictures(result.other, folder, PREFIXES[1])
     write_report(result, folder)
     record = manifest(result)
     record["timings_s"]["write"] = round(time.perf_counter() - start, 3)

@@ -6,13 +6,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import pyproj
 from PIL import Image, ImageDraw
 
 from imagery.raster import Raster
 from revisit.drawing import Taken, draw_dots, draw_label, draw_line, watermarked
 from revisit.legend import Strip, legend_strip
-from revisit.mapframe import Line, outline, projected_lines, world_file
+from revisit.mapframe import Line, outline, projected_lines, sidecars
 from revisit.picture import Shades, Stretch, enlarged, enlargement, limited, muted, png_bytes, shades, shared_stretch
 from revisit.result import Flag, Result
 from revisit.symbols import LINE_WIDTHS, SIGN_COLOURS, SIMULATED, ZONE_COLOUR, labelled, strength_step
@@ -23,11 +22,13 @@ PICTURES = ("before.png", "after.png", "overlay.png")
 _LEAST_WIDTH = 900
 """Of a picture, so that the strip below a narrow map can be read."""
 _LABEL_SIZE = 17
+_LABEL_ROOM, _LEAST_LABELS = 32_000, 12
+"""Picture pixels of map for each label, and labels that even a small map may have: more would hide the map."""
 _BESIDE_MAP = "#f7f7f5"
 
 
-def write_pictures(result: Result, folder: Path) -> None:
-    """Write before.png, after.png and overlay.png, each with a world file (.pgw) and its CRS (.prj).
+def write_pictures(result: Result, folder: Path, prefix: str = "") -> None:
+    """Write before.png, after.png and overlay.png, each with a world file (.pgw) and its CRS (.prj, .png.aux.xml).
 
     The map stands in the upper left corner of each picture, every pixel of the grid enlarged by the same whole factor
     without any smoothing; the strip with the legend stands below it. The same result gives the same bytes.
@@ -38,6 +39,8 @@ def write_pictures(result: Result, folder: Path) -> None:
         Of a run.
     folder
         An existing folder; files of these names are replaced.
+    prefix
+        Of the files' names.
 
     Raises
     ------
@@ -45,19 +48,20 @@ def write_pictures(result: Result, folder: Path) -> None:
         Where the folder cannot be written to.
     """
     factor = enlargement(result.grid.shape)
+    alone = result.parts[0]
     stretch = shared_stretch((result.before, result.after))
     after = shades(result.after, stretch)
     pictures = {
-        "before.png": _dated(result, "before", result.before, shades(result.before, stretch), stretch),
-        "after.png": _dated(result, "after", result.after, after, stretch),
+        "before.png": _dated(alone, "before", result.before, shades(result.before, stretch), stretch),
+        "after.png": _dated(alone, "after", result.after, after, stretch),
         "overlay.png": _flagged(result, after, factor),
     }
-    crs = pyproj.CRS.from_user_input(result.grid.crs).to_wkt("WKT1_ESRI")
+    beside = sidecars(result.grid, factor)
     for name, picture in pictures.items():
-        path = folder / name
+        path = folder / f"{prefix}{name}"
         path.write_bytes(png_bytes(picture, f"{result.aoi.name}: {attribution(result)}"))
-        path.with_suffix(".pgw").write_text(world_file(result.grid, factor), encoding="ascii")
-        path.with_suffix(".prj").write_text(crs + "\n", encoding="utf-8")
+        for suffix, text in beside.items():
+            path.with_suffix(suffix).write_text(text, encoding="utf-8")
 
 
 def _dated(result: Result, role: str, raster: Raster, picture: Shades, stretch: Stretch) -> Image.Image:
@@ -78,7 +82,7 @@ def _flagged(result: Result, after: Shades, factor: int) -> Image.Image:
     picture = _marked(enlarged(limited(muted(after), result.change.valid), factor), result)
     left_out = _draw_flags(ImageDraw.Draw(picture), result, factor)
     dates = f"{stamp(result.before.acquired)} against {stamp(result.after.acquired)}"
-    unnamed = f" {plural(left_out, 'flag')} without a label for want of room." if left_out else ""
+    unnamed = f" The strongest are labelled; {plural(left_out, 'flag')} without a label." if left_out else ""
     outlines = f" Outlines stand one pixel clear of what they enclose.{unnamed}" if result.flags else ""
     strip = Strip(
         title=f"{result.aoi.name}: {dates}",
@@ -105,7 +109,7 @@ def _mounted(picture: Image.Image, strip: Strip) -> Image.Image:
 
 
 def _draw_flags(draw: ImageDraw.ImageDraw, result: Result, factor: int) -> int:
-    """Draw zones, outlines and labels, strongest flag last and labelled first; return how many labels found no room."""
+    """Draw zones, outlines and labels, strongest flag last and labelled first; return how many have no label."""
     for zone in result.aoi.zones:
         for line in projected_lines(zone.geometry, result.grid):
             draw_dots(draw, line * factor, ZONE_COLOUR)
@@ -115,8 +119,9 @@ def _draw_flags(draw: ImageDraw.ImageDraw, result: Result, factor: int) -> int:
         _draw_outline(draw, flag, rings[flag.id])
         for ring in rings[flag.id]:
             _take(taken, ring)
-    drawn = [_name(draw, flag, rings[flag.id], taken) for flag in result.flags]
-    return drawn.count(False)
+    most = max(taken.size // _LABEL_ROOM, _LEAST_LABELS)
+    drawn = [_name(draw, flag, rings[flag.id], taken) for flag in result.flags[:most]]
+    return len(result.flags) - drawn.count(True)
 
 
 def _draw_outline(draw: ImageDraw.ImageDraw, flag: Flag, rings: list[Line]) -> None:

@@ -18,6 +18,10 @@ Shades = NDArray[np.uint8]
 FALSE_COLOUR = ("B08", "B04", "B03")
 """Near infrared as red: plants glow, water is black, and paint and metal stand out from concrete."""
 
+POLARISATIONS = ("VV", "VH", "VV/VH")
+"""Radar as colours: red and green where both polarisations return much (plants, buildings, metal at odd angles), blue
+where VH returns little beside VV (water, bare even ground)."""
+
 _TRUE_COLOUR = ("B04", "B03", "B02")
 _PERCENTILES = (0.5, 99.7)
 """Of all valid pixels of all dates; the rest is clipped. The upper one is high because aprons and roofs are the
@@ -49,7 +53,11 @@ class Stretch:
     @property
     def description(self) -> str:
         """One line for a legend."""
-        named: dict[tuple[str, ...], str] = {_TRUE_COLOUR: "True colour", FALSE_COLOUR: "False colour"}
+        named: dict[tuple[str, ...], str] = {
+            _TRUE_COLOUR: "True colour",
+            FALSE_COLOUR: "False colour",
+            POLARISATIONS: "Polarisations as red, green and blue",
+        }
         name = named.get(self.bands, "Colour" if len(self.bands) == 3 else "Grey")
         spans = ", ".join(
             f"{band} {low:.3g} to {high:.3g}" for band, low, high in zip(self.bands, self.low, self.high, strict=True)
@@ -68,7 +76,7 @@ def shared_stretch(rasters: tuple[Raster, ...], bands: tuple[str, ...] | None = 
     rasters
         With the same bands and quantity.
     bands
-        To show instead: three of theirs.
+        To show instead: three of theirs, or of ratios such as "VV/VH" of two of theirs.
     """
     first = rasters[0]
     bands = bands or _shown_bands(first)
@@ -91,8 +99,19 @@ def _shown_bands(raster: Raster) -> tuple[str, ...]:
     return raster.bands[:3] if raster.quantity == "reflectance" and len(raster.bands) >= 3 else raster.bands[:1]
 
 
+def second_bands(raster: Raster) -> tuple[str, ...] | None:
+    """Return the bands of the picture for a second look: false colour, or both polarisations; None without them."""
+    optical = raster.quantity == "reflectance"
+    wanted, needed = (FALSE_COLOUR, set(FALSE_COLOUR)) if optical else (POLARISATIONS, {"VV", "VH"})
+    return wanted if needed <= set(raster.bands) else None
+
+
 def _values(raster: Raster, band: str, decibels: bool) -> FloatArray:
-    """Return one band (row, col) in the unit of the stretch."""
+    """Return one band (row, col), or the ratio of two, in the unit of the stretch."""
+    if "/" in band:
+        upper, lower = (_values(raster, name, decibels) for name in band.split("/"))
+        ratio = upper - lower if decibels else upper / np.maximum(lower, np.float32(_LEAST_POWER))
+        return np.asarray(ratio, np.float32)
     data = raster.data[raster.bands.index(band)]
     if decibels:
         return np.asarray(10 * np.log10(np.maximum(data, np.float32(_LEAST_POWER))), np.float32)
@@ -108,6 +127,23 @@ def shades(raster: Raster, stretch: Stretch) -> Shades:
         out[..., channel : 3 if len(stretch.bands) == 1 else channel + 1] = level[..., None]
     out[..., 3] = np.where(raster.valid, 255, 0)
     return out
+
+
+def both_dates(before: Raster, after: Raster, stretch: Stretch) -> Shades:
+    """Return two dates in one picture: amber where only after is bright, blue where only before is, grey where alike.
+
+    Parameters
+    ----------
+    before, after
+        On one grid.
+    stretch
+        Of one band, shared by both.
+    """
+    early, late = shades(before, stretch), shades(after, stretch)
+    valid = before.valid & after.valid
+    between = ((early[..., 0].astype(np.uint16) + late[..., 0]) // 2).astype(np.uint8)
+    opacity = np.full(valid.shape, 255, np.uint8)
+    return limited(np.stack([late[..., 0], between, early[..., 0], opacity], axis=2), valid)
 
 
 def muted(picture: Shades) -> Shades:
@@ -137,6 +173,25 @@ def statistic_shades(scale: ScaleChange) -> Image.Image:
     picture.putpalette(_palette())
     picture.info["transparency"] = 0
     return picture
+
+
+def heat_shades(statistic: FloatArray, needed: tuple[float, float]) -> Shades:
+    """Return a map of change as colours where only the range of the thresholds is known; transparent where it is NaN.
+
+    Parameters
+    ----------
+    statistic
+        (row, col) >= 0.
+    needed
+        The lowest and the highest threshold of the ground: grey below the lowest, orange at it, yellow from twice the
+        highest on.
+    """
+    low, high = needed
+    warm = np.clip((statistic - low) / (2 * high - low), 0, 1)
+    level = np.where(statistic < low, 126 * statistic / low, 127 + 127 * warm)
+    index = np.where(np.isfinite(statistic), 1 + np.nan_to_num(level), 0).astype(np.uint8)
+    colours = np.frombuffer(_palette(), np.uint8).reshape(-1, 3)[index]
+    return np.dstack([colours, np.where(index > 0, 255, 0).astype(np.uint8)])
 
 
 def _palette() -> bytes:

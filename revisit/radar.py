@@ -2,47 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from aoi import AOI, ZONE_KINDS
+from aoi import AOI
 from detect.calibration import with_chances
 from detect.change import Change, ChangedObject
 from detect.detectability import ClassDetectability, InjectionPlan
 from detect.errors import DetectError
-from detect.injection import Direction
-from detect.radar import RadarModel, RadarSeries, fit_radar
+from detect.radar import RadarSeries, fit_radar
 from detect.radar_change import detect_radar, find_radar_objects
-from detect.radar_detectability import RadarDetection, radar_detectability
+from detect.radar_detectability import RadarDetection, RadarSetting, radar_detectability
 from imagery.baseline import baseline_doubts, baseline_order, baseline_period, choose_baseline, thin
 from imagery.coregister import Aligned, Alignment
 from imagery.datatake import one_per_pass
-from imagery.displacement import displace
 from imagery.errors import InsufficientImageryError
 from imagery.raster import BoolArray, Raster
 from imagery.scene import Scene
 from imagery.sources.base import Source
-from imagery.structures import fixed_structures, register_on_structures
 from revisit.baseline import Baseline, BaselineDate
+from revisit.detectability import UNKNOWN_KINDS, strata_of
 from revisit.detection import Detected, cropped
 from revisit.flags import crop_objects
-from revisit.ground import AREA, Ground
+from revisit.ground import Ground
+from revisit.radar_dates import (
+    MOST_SHIFT_PX,
+    alignments_of,
+    another_radar,
+    interference,
+    moved,
+    open_water,
+    still,
+    wind,
+)
 from revisit.result import SceneRecord
 from revisit.scenes import UNUSABLE, Pair, applied_offset
 
-UNREGISTERED_PX = 0.5
-"""Error that is assumed per axis where there is nothing fixed to register on; products of one satellite and orbit are
-good to a tenth of a pixel, those of two satellites to one or two pixels."""
-LEAST_SHIFT_PX = 0.05
-"""A smaller shift is left: to resample costs more than it mends."""
 UNREGISTERED = (
     "the radar dates were not registered: nothing fixed and bright stands on this ground; an error of half a pixel is"
     " assumed"
 )
-MOST_SHIFT_PX = 4.0
-"""A larger one is not believed: it is ships, or another orbit."""
+NOTABLE_SHIFT_PX = 1.0
+"""A date that was moved so far is told of: products of one satellite and orbit lie within a tenth of a pixel."""
+WHOLE_WATER, OVER_WATER = 0.5, 0.8
+"""An area of which OVER_WATER lies on the outlined open water, of which it covers WHOLE_WATER, is wind."""
 ASSUMED = "the classes' radar cross-sections are assumptions (docs/radar.md)"
 SEEN = 0.5
 """A class is observable from this probability on, what chance flags there taken off."""
@@ -79,39 +84,83 @@ class _Dates:
         return reason
 
 
-def _still(error: float, gsd: float) -> Alignment:
-    """Return the alignment of a date that is left where it is."""
-    return Alignment(shift_px=(0.0, 0.0), standard_error_px=(error, error), scatter_px=(0.0, 0.0), score=0.0, gsd=gsd)
+@dataclass(frozen=True, kw_only=True)
+class _Laid:
+    """Dates on the frame of the first."""
+
+    rasters: tuple[Raster, ...]
+    alignments: tuple[Alignment, ...]
+    kept: tuple[int, ...]
+    """Which of the given dates these are."""
+    rejected: tuple[str, ...]
 
 
-def _shifts(rasters: Sequence[Raster]) -> list[Alignment]:
-    """Return where each date lies against the first, by what never moves; left where they are without any such."""
-    gsd = rasters[0].grid.gsd
-    power = np.stack([np.nan_to_num(np.asarray(raster.data)) for raster in rasters])
-    valid = np.stack([raster.valid for raster in rasters])
-    structures = fixed_structures(power[:, 0], valid)
-    count = np.maximum(valid.sum(axis=0), 1)
-    mean = np.asarray((power * valid[:, None]).sum(axis=0) / count, np.float32)
-    ever: BoolArray = np.asarray(valid.any(axis=0))
-    found: list[Alignment] = []
-    for image, seen in zip(power, valid, strict=True):
-        try:
-            one = register_on_structures(mean, image, structures, valid=(ever, np.asarray(seen)), gsd=gsd)
-        except InsufficientImageryError:
-            return [_still(UNREGISTERED_PX, gsd) for _ in rasters]
-        found.append(one if np.hypot(*one.shift_px) <= MOST_SHIFT_PX else _still(UNREGISTERED_PX, gsd))
-    first = found[0].shift_px
-    return [replace(one, shift_px=(one.shift_px[0] - first[0], one.shift_px[1] - first[1])) for one in found]
+def _unregistered(rasters: Sequence[Raster], scenes: Sequence[Scene]) -> _Laid:
+    """Return the dates where they are, without those of other satellites, which lie some pixels apart."""
+    before, after = scenes[:2]
+    if another_radar(before, after):
+        raise InsufficientImageryError(
+            f"{before.id} and {after.id} come from {before.platform} and {after.platform}, whose products lie a pixel"
+            " or two apart, and nothing fixed stands here to register them on: choose dates of one satellite"
+        )
+    kept = [k for k, scene in enumerate(scenes) if not another_radar(before, scene)]
+    lost = [scenes[k] for k in range(len(scenes)) if k not in kept]
+    return _Laid(
+        rasters=tuple(rasters[k] for k in kept),
+        alignments=tuple(still(rasters[k].grid.gsd) for k in kept),
+        kept=tuple(kept),
+        rejected=tuple(f"baseline: {one.id} rejected: of {one.platform}, and nothing to register on" for one in lost),
+    )
 
 
-def _moved(raster: Raster, alignment: Alignment) -> Raster:
-    """Return a date on the first one's frame; power stays positive."""
-    if np.hypot(*alignment.shift_px) < LEAST_SHIFT_PX:
-        return raster
-    rows, cols = alignment.shift_px
-    data, valid = displace(np.nan_to_num(np.asarray(raster.data)), raster.valid, (-rows, -cols))
-    positive = valid & (data > 0).all(axis=0)
-    return raster.with_pixels(np.where(positive, data, np.float32(np.nan)), positive, raster.uncertain & positive)
+def _lay_over(rasters: Sequence[Raster], scenes: Sequence[Scene]) -> _Laid:
+    """Lay all dates over the first by what never moves; leave out the dates of the baseline that cannot be."""
+    found = alignments_of(rasters)
+    if found is None or found[0] is None or found[1] is None:
+        return _unregistered(rasters, scenes)
+    kept, alignments, rejected = [], [], []
+    for k, (one, scene) in enumerate(zip(found, scenes, strict=True)):
+        off = 0.0 if one is None else float(np.hypot(*one.shift_px))
+        if one is not None and off <= MOST_SHIFT_PX:
+            kept.append(k)
+            alignments.append(one)
+        elif k == 1:
+            raise InsufficientImageryError(
+                f"{scene.id} lies {off:.1f} px off {scenes[0].id}, by what never moves; {MOST_SHIFT_PX:g} px at most"
+                " can be mended: it is misplaced or of another orbit; choose another date"
+            )
+        else:
+            why = f"it lies {off:.1f} px off the before scene" if one else "it cannot be registered on what never moves"
+            rejected.append(f"baseline: {scene.id} rejected: {why}")
+    return _Laid(
+        rasters=tuple(moved(rasters[k], one) for k, one in zip(kept, alignments, strict=True)),
+        alignments=tuple(alignments),
+        kept=tuple(kept),
+        rejected=tuple(rejected),
+    )
+
+
+def _shift_notes(laid: _Laid, scenes: Sequence[Scene]) -> Iterator[str]:
+    """Yield what is to be said of where the dates lay."""
+    if laid.alignments[1].score == 0:
+        yield UNREGISTERED
+    off = [float(np.hypot(*one.shift_px)) for one in laid.alignments]
+    if off[1] >= NOTABLE_SHIFT_PX:
+        yield f"{scenes[1].id} lay {off[1]:.1f} px off the before scene and was moved onto it"
+    if many := sum(one >= NOTABLE_SHIFT_PX for one in off[2:]):
+        yield f"baseline: {many} of {len(off) - 2} dates lay {NOTABLE_SHIFT_PX:g} px or more off and were moved"
+
+
+def _pair_notes(laid: _Laid, scenes: Sequence[Scene], stripes: Sequence[str | None]) -> tuple[str, ...]:
+    """Return what every flag of the pair must say."""
+    notes = [f"{name}: {line}" for name, line in zip(("before", "after"), stripes, strict=False) if line]
+    if another_radar(*scenes[:2]):
+        error = max(laid.alignments[1].standard_error_px)
+        notes.append(
+            f"the dates come from {scenes[0].platform} and {scenes[1].platform}, registered on fixed structures to"
+            f" {error:.2f} px"
+        )
+    return tuple(notes)
 
 
 def gather_radar(
@@ -146,24 +195,35 @@ def gather_radar(
         scenes, _ = one_per_pass(found.scenes, aoi=aoi, crs=pair.before.grid.crs)
         choice = choose_baseline(baseline_order(scenes, before=before, after=after), most=most, judge=dates.judge)
         rejected, complete = (*found.warnings, *choice.rejected), found.complete
-    rasters = [pair.before, pair.after, *dates.rasters]
-    alignments = _shifts(rasters)
-    moved = [_moved(raster, alignment) for raster, alignment in zip(rasters, alignments, strict=True)]
-    order = sorted(range(len(dates.records)), key=lambda k: dates.records[k].scene.acquired)
-    shape = pair.before.data.shape
-    kept = [moved[2 + k] for k in order]
+    series = [before, after, *(record.scene for record in dates.records)]
+    laid = _lay_over([pair.before, pair.after, *dates.rasters], series)
+    used = [series[k] for k in laid.kept]
+    stripes = interference(laid.rasters, used)
+    heard = [f"{scene.id}: {line}" for scene, line in zip(used[:2], stripes, strict=False) if line]
+    spoilt = [f"baseline: {s.id} rejected: {line}" for s, line in zip(used[2:], stripes[2:], strict=True) if line]
+    chosen = [k for k in range(2, len(used)) if not stripes[k]]
+    chosen.sort(key=lambda k: used[k].acquired)
+    records = [dates.records[laid.kept[k] - 2] for k in chosen]
+    kept, shape = [laid.rasters[k] for k in chosen], pair.before.data.shape
     baseline = Baseline(
-        dates=tuple(BaselineDate(record=dates.records[k], alignment=alignments[2 + k]) for k in order),
+        dates=tuple(
+            BaselineDate(record=record, alignment=laid.alignments[k]) for record, k in zip(records, chosen, strict=True)
+        ),
         data=np.stack([one.data for one in kept]) if kept else np.empty((0, *shape), np.float32),
         valid=np.stack([one.valid for one in kept]) if kept else np.empty((0, *shape[1:]), np.bool_),
         warnings=(
-            *([UNREGISTERED] if alignments[1].score == 0 else []),
+            *_shift_notes(laid, used),
+            *heard,
+            *wind(laid.rasters, used, open_water(aoi, pair.before.grid)),
             *rejected,
-            *baseline_doubts([record.scene for record in dates.records], before),
+            *laid.rejected,
+            *spoilt,
+            *baseline_doubts([record.scene for record in records], before),
         ),
         complete=complete,
+        notes=_pair_notes(laid, used, stripes),
     )
-    return Aligned(before=moved[0], after=moved[1], alignment=alignments[1]), baseline
+    return Aligned(before=laid.rasters[0], after=laid.rasters[1], alignment=laid.alignments[1]), baseline
 
 
 def _with_chance(item: ChangedObject, change: Change) -> ChangedObject:
@@ -174,53 +234,44 @@ def _with_chance(item: ChangedObject, change: Change) -> ChangedObject:
     return replace(item, p_value=float(known.min())) if change.calibrated and known.size else item
 
 
-def _rows(
-    found: Sequence[RadarDetection], kind: str, direction: Direction, reason: str | None
-) -> list[ClassDetectability]:
-    """Return rows in the words of the optical ones."""
-    return [
-        ClassDetectability(
-            object=one.name,
-            ground=kind,
-            direction=direction,
-            pd=one.pd,
-            low=one.interval[0],
-            high=one.interval[1],
-            placements=one.trials,
-            blank_rate=one.blank,
-            observable=(one.pd - one.blank) / max(1 - one.blank, 1e-9) >= SEEN,
-            least_contrast_area_m2=float("nan"),
-            reason=reason,
-        )
-        for one in found
-    ]
+def _row(one: RadarDetection) -> ClassDetectability:
+    """Return a row in the words of the optical ones."""
+    return ClassDetectability(
+        object=one.name,
+        ground=one.ground,
+        direction=one.direction,
+        pd=one.pd,
+        low=one.interval[0],
+        high=one.interval[1],
+        placements=one.trials,
+        blank_rate=one.blank,
+        observable=(one.pd - one.blank) / max(1 - one.blank, 1e-9) >= SEEN,
+        least_contrast_area_m2=float("nan"),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Trial:
     """What objects are put into, to see which would have been flagged."""
 
-    series: RadarSeries
-    model: RadarModel
-    change: Change
+    setting: RadarSetting
     ground: Ground
     margin: int
 
     def __call__(self, plan: InjectionPlan) -> tuple[ClassDetectability, ...]:
-        """Return how often each class that appears is flagged, by kind of ground."""
-        codes = np.pad(self.ground.strata, self.margin)
+        """Return how often each class is flagged when it appears and when it vanishes, by kind of ground."""
+        strata = strata_of(self.ground, self.margin)
+        # Whatever stands on ground of unknown kind may be a ship.
+        strata += [replace(one, water=True) for one in strata if one.name in UNKNOWN_KINDS]
         rng = np.random.default_rng(plan.seed)
-        rows: list[ClassDetectability] = []
-        for code in np.unique(codes[codes > 0]).tolist():
-            kind = ZONE_KINDS[code - 1] if self.ground.zones else AREA
-            try:
-                _, classes = radar_detectability(
-                    self.series, self.model, self.change, codes == code, rng=rng, trials=plan.placements
-                )
-            except DetectError:
-                continue
-            rows += _rows(classes, kind, "appeared", None)
-        return tuple(rows)
+        found = radar_detectability(self.setting, strata, rng=rng, trials=plan.placements)
+        return tuple(_row(one) for one in found)
+
+
+def _is_wind(item: ChangedObject, water: BoolArray) -> bool:
+    """Return whether an area is the open water (row, col) as a whole."""
+    over = int(water[item.rows, item.cols].sum())
+    return item.scale == "area" and over >= OVER_WATER * len(item.rows) and over >= WHOLE_WATER * max(water.sum(), 1)
 
 
 def find_radar_changes(aligned: Aligned, baseline: Baseline, *, ground: Ground, rate: float, margin: int) -> Detected:
@@ -258,12 +309,17 @@ def find_radar_changes(aligned: Aligned, baseline: Baseline, *, ground: Ground, 
     except DetectError as error:
         raise InsufficientImageryError(f"the radar dates cannot be compared: {error}") from error
     searched_km2 = float((change.valid & (strata > 0)).sum()) * series.gsd**2 / 1e6
-    objects = [_with_chance(item, change) for item in find_radar_objects(change, series, model)]
+    water = np.pad(open_water(ground.aoi, ground.grid), margin) & change.valid
+    objects = [
+        replace(_with_chance(item, change), notes=(*item.notes, *baseline.notes))
+        for item in find_radar_objects(change, series, model)
+        if not _is_wind(item, water)
+    ]
     return Detected(
         change=cropped(change, ground.grid, margin),
         objects=tuple(crop_objects(with_chances(objects, searched_km2), margin=margin, shape=ground.grid.shape)),
         frame=change,
         statistics_of=None,
         obstacle=None,
-        seen=_Trial(series=series, model=model, change=change, ground=ground, margin=margin),
+        seen=_Trial(setting=RadarSetting(series=series, model=model, change=change), ground=ground, margin=margin),
     )

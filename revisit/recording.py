@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -19,7 +20,16 @@ import numpy as np
 from shapely.geometry import mapping, shape
 
 from aoi import AOI, Grid
-from imagery.errors import GoneError, ImageryError, RefusedFileError, SceneError, SourceError
+from imagery.errors import (
+    BudgetError,
+    CredentialsError,
+    GoneError,
+    ImageryError,
+    NoSceneError,
+    RefusedFileError,
+    SceneError,
+    SourceError,
+)
 from imagery.geotiff import read_band, write_cog
 from imagery.raster import Raster
 from imagery.scene import Asset, Period, Scene
@@ -30,10 +40,29 @@ from revisit.plain import iso_time, to_json
 INDEX = "answers.json"
 SCHEMA = "revisit/answers/1"
 MOST_ANSWERS = 20_000
-LASTING: Mapping[str, type[ImageryError]] = {kind.__name__: kind for kind in (SceneError, RefusedFileError, GoneError)}
-"""Refusals that belong to a scene: another call gets the same. A source that fails is not recorded, but asked again."""
+LASTING: Mapping[str, type[ImageryError]] = {
+    kind.__name__: kind for kind in (SceneError, RefusedFileError, GoneError, NoSceneError)
+}
+"""Refusals that belong to a scene, or a sensor that the source does not have: another call gets the same."""
+PASSING: Mapping[str, type[ImageryError]] = {
+    kind.__name__: kind for kind in (SourceError, CredentialsError, BudgetError)
+}
+"""A source that failed is asked again as long as there is one; a replay fails where it failed."""
+_KEPT = {**LASTING, **PASSING}
+NAN = "nan"
 _SCENES = ("parts", "twins")
 _MOMENTS = ("acquired", "generated")
+
+
+def _plain_asset(asset: Asset) -> dict[str, Any]:
+    """Return an asset as plain JSON values, which know no NaN."""
+    values = {f.name: getattr(asset, f.name) for f in fields(asset)}
+    return values | ({"nodata": NAN} if asset.nodata is not None and math.isnan(asset.nodata) else {})
+
+
+def _asset_from(values: Mapping[str, Any]) -> Asset:
+    """Return the asset of `_plain_asset`."""
+    return Asset(**{**values, "nodata": math.nan if values["nodata"] == NAN else values["nodata"]})
 
 
 def plain_scene(scene: Scene) -> dict[str, Any]:
@@ -42,9 +71,7 @@ def plain_scene(scene: Scene) -> dict[str, Any]:
     plain = {name: iso_time(value) if isinstance(value, datetime) else value for name, value in values.items()}
     return plain | {
         "footprint": mapping(scene.footprint),
-        "assets": {
-            name: {f.name: getattr(asset, f.name) for f in fields(asset)} for name, asset in scene.assets.items()
-        },
+        "assets": {name: _plain_asset(asset) for name, asset in scene.assets.items()},
         "notes": list(scene.notes),
         **{name: [plain_scene(other) for other in getattr(scene, name)] for name in _SCENES},
     }
@@ -57,7 +84,7 @@ def scene_from(values: Mapping[str, Any]) -> Scene:
         **{**values, **moments}
         | {
             "footprint": shape(values["footprint"]),
-            "assets": {name: Asset(**asset) for name, asset in values["assets"].items()},
+            "assets": {name: _asset_from(asset) for name, asset in values["assets"].items()},
             "notes": tuple(values["notes"]),
             **{name: tuple(scene_from(other) for other in values[name]) for name in _SCENES},
         }
@@ -101,7 +128,7 @@ def _found_from(values: Mapping[str, Any]) -> Found:
 
 def _refusal(error: ImageryError) -> dict[str, str]:
     """Return an error as plain JSON values; its nearest kind that is known here."""
-    kind = next(name for name, known in LASTING.items() if isinstance(error, known))
+    kind = next(name for name, known in _KEPT.items() if isinstance(error, known))
     return {"kind": kind, "message": str(error)}
 
 
@@ -156,7 +183,12 @@ class RecordingSource:
         asked = {"area": _place(aoi), "periods": _periods(periods), "sensor": sensor}
         if (answer := self._known("search", asked)) is not None:
             return _found_from(answer["found"])
-        found = self._behind("search", sensor).search(aoi, periods, sensor=sensor)
+        source = self._behind("search", sensor)
+        try:
+            found = source.search(aoi, periods, sensor=sensor)
+        except tuple(_KEPT.values()) as error:
+            self._keep("search", asked, {"refusal": _refusal(error)})
+            raise
         self._keep("search", asked, {"found": _plain_found(found)})
         return found
 
@@ -168,7 +200,7 @@ class RecordingSource:
         source = self._behind("survey", scene.id)
         try:
             survey = source.survey(scene, grid)
-        except tuple(LASTING.values()) as error:
+        except tuple(_KEPT.values()) as error:
             self._keep("survey", asked, {"refusal": _refusal(error)})
             raise
         file = None
@@ -192,7 +224,7 @@ class RecordingSource:
         source = self._behind("read", scene.id)
         try:
             raster = source.read(scene, grid, bands)
-        except tuple(LASTING.values()) as error:
+        except tuple(_KEPT.values()) as error:
             self._keep("read", asked, {"refusal": _refusal(error)})
             raise
         file = self._file()
@@ -210,9 +242,12 @@ class RecordingSource:
     def _known(self, kind: str, asked: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return the answer that was written down, raising what was raised; None where nobody asked yet."""
         answer = self.answers.get(_key(kind, asked))
-        if answer is not None and "refusal" in answer:
-            raise LASTING[answer["refusal"]["kind"]](answer["refusal"]["message"])
-        return answer
+        if answer is None or "refusal" not in answer:
+            return answer
+        kept = answer["refusal"]
+        if kept["kind"] in PASSING and self.source is not None:
+            return None
+        raise _KEPT[kept["kind"]](kept["message"])
 
     def _survey(self, answer: Mapping[str, Any]) -> Survey | None:
         """Return the survey that was written down."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from revisit.check import check_claims
 from revisit.claims import Claims, parse_claims
-from revisit.dossier import CHECK, CLAIMS, PACK, SCHEMA, dossier_folder, write_dossier
+from revisit.dossier import BESIDE, CHECK, CLAIMS, SCHEMA, dossier_folder, write_dossier
 from revisit.errors import UsageError
 from revisit.manifest import software
 from revisit.pack import DIGEST, MANIFEST, read_members
@@ -87,7 +87,7 @@ def comparable(name: str, content: bytes) -> bytes:
 def _differing(members: Mapping[str, bytes], folder: Path) -> tuple[str, ...]:
     """Return the names of files that are not the same in a pack and in a folder."""
     made = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    made.pop(PACK, None)
+    made = {name: path for name, path in made.items() if name not in BESIDE}
     both = members.keys() | made.keys()
     return tuple(
         name

@@ -12,16 +12,16 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from revisit.caveats import caveats
 from revisit.manifest import software
-from revisit.picture import shared_stretch
-from revisit.report_map import labels, likeness_view, pictures, place_terms, scale_bar
-from revisit.report_view import MOST_CHIPS, flag_view, key_figures, recipe_view, scene_view, zone_views
+from revisit.report_both import flag_views, methods, radar_pictures, seen_rows
+from revisit.report_map import labels, pictures, place_terms, scale_bar
+from revisit.report_view import MOST_CHIPS, key_figures, recipe_view, scene_view, zone_views
 from revisit.result import Result
-from revisit.seen import seen_line, seen_views
+from revisit.seen import seen_lines
 from revisit.symbols import SIGN_COLOURS, SIGN_MARKS, SIMULATED, STRENGTH_WORDS
 from revisit.wording import (
     attribution,
-    caveats,
     method_steps,
     percent,
     pixel_sizes,
@@ -59,7 +59,8 @@ def render(result: Result) -> str:
     Names and notes come from files that anybody may have written. They are escaped, stand in elements of their own
     direction, lose their control characters, and the page's policy lets nothing run but the one script by its hash.
     """
-    code = "\n".join(template_text(name) for name in ("map.js", "report.js"))
+    scripts = ("map.js", "report.js", *(("both.js",) if result.other else ()))
+    code = "\n".join(template_text(name) for name in scripts)
     style, script = Markup(_style(result)), Markup(code)  # noqa: S704 - all are our own files
     return (
         environment()
@@ -70,7 +71,7 @@ def render(result: Result) -> str:
 
 def _view(result: Result) -> dict[str, Any]:
     """Return all values that the template shows."""
-    flags = _flag_views(result)
+    flags = flag_views(result)
     return {
         "title": title(result),
         "name": result.aoi.name,
@@ -84,7 +85,7 @@ def _view(result: Result) -> dict[str, Any]:
         "gsd": f"{result.grid.gsd:g}",
         "cols": result.grid.width,
         "rows": result.grid.height,
-        "pictures": pictures(result),
+        "pictures": pictures(result) | {"radar": radar_pictures(result)},
         "figures": key_figures(result),
         "places": place_terms(result.grid),
         "labels": labels(result),
@@ -92,16 +93,16 @@ def _view(result: Result) -> dict[str, Any]:
         "flags": flags,
         "shown": flags[:MOST_CHIPS],
         "drawn": any(flag["like"] for flag in flags),
-        "calibrated": result.change.calibrated,
+        "calibrated": any(part.change.calibrated for part in result.parts),
         "candidates": any(flag.object.candidates for flag in result.flags),
         "radar": result.after.quantity != "reflectance",
-        "seen": seen_views(result.detectability),
-        "seen_line": seen_line(result.detectability),
+        "seen": seen_rows(result),
+        "seen_line": ". ".join(seen_lines(result)),
         "sizes": pixel_sizes(result.grid.gsd),
         "steps": method_steps(result),
-        "method": result.change.method,
-        "scenes": [scene_view(record, result) for record in result.scenes],
-        "reasons": result.reasons,
+        "method": methods(result),
+        "scenes": [scene_view(record, part) for part in result.parts for record in part.scenes],
+        "reasons": tuple(reason for part in result.parts for reason in part.reasons),
         "zones": zone_views(result),
         "area_valid": percent(result.valid_share.get("area")),
         "recipe": recipe_view(result),
@@ -109,15 +110,6 @@ def _view(result: Result) -> dict[str, Any]:
         "marks_of": SIGN_MARKS,
         "strengths": STRENGTH_WORDS,
     }
-
-
-def _flag_views(result: Result) -> list[dict[str, Any]]:
-    """Return what is shown of the flags; those that are shown one by one have the picture of a known object."""
-    stretch = shared_stretch((result.before, result.after))
-    views = [flag_view(flag, result) for flag in result.flags]
-    for view, flag in zip(views[:MOST_CHIPS], result.flags, strict=False):
-        view["like"] = likeness_view(flag, result, stretch)
-    return views
 
 
 @lru_cache(maxsize=1)

@@ -17,7 +17,16 @@ from aoi import Grid
 from aoi.geometry import to_lonlat
 from revisit.likeness import likeness
 from revisit.mapframe import Window, bar_length, metres, outline, projected_lines
-from revisit.picture import FALSE_COLOUR, Shades, Stretch, png_bytes, shades, shared_stretch, statistic_shades
+from revisit.picture import (
+    Shades,
+    Stretch,
+    both_dates,
+    png_bytes,
+    second_bands,
+    shades,
+    shared_stretch,
+    statistic_shades,
+)
 from revisit.result import Flag, Result
 from revisit.symbols import labelled
 from revisit.wording import attribution
@@ -65,18 +74,31 @@ def embedded(picture: Shades, description: str, lossless_most: int = _LOSSLESS_M
 
 
 def _false_colour(result: Result) -> dict[str, Any] | None:
-    """Return both dates in false colour; None where a band for it was not compared."""
-    if result.before.quantity != "reflectance" or not set(FALSE_COLOUR) <= set(result.before.bands):
+    """Return both dates in false colour, or in both polarisations; None where a band for it was not compared."""
+    bands = second_bands(result.before)
+    if bands is None:
         return None
-    stretch = shared_stretch((result.before, result.after), FALSE_COLOUR)
+    stretch = shared_stretch((result.before, result.after), bands)
     dates = {"before": result.before, "after": result.after}
     words = attribution(result)
     uris = {role: embedded(shades(raster, stretch), words, _FALSE_LOSSLESS_MOST)[0] for role, raster in dates.items()}
-    return {**uris, "stretch": stretch.description}
+    name = "polarisations" if stretch.decibels else "false colour"
+    return {**uris, "stretch": stretch.description, "name": name}
+
+
+def _both(result: Result, stretch: Stretch) -> str | None:
+    """Return both dates of a radar run in one picture."""
+    if not stretch.decibels:
+        return None
+    both = both_dates(result.before, result.after, stretch)
+    return embedded(both, attribution(result), _FALSE_LOSSLESS_MOST)[0]
 
 
 def pictures(result: Result) -> dict[str, Any]:
-    """Return the pictures of the page, one pixel of the grid a pixel, and how they were made."""
+    """Return the pictures of the page, one pixel of the grid a pixel, and how they were made.
+
+    Those that not every run has (false colour or polarisations, both dates in one, the span of a grey scale) are None.
+    """
     stretch = shared_stretch((result.before, result.after))
     words = attribution(result)
     before, exact_before = embedded(shades(result.before, stretch), words)
@@ -90,6 +112,8 @@ def pictures(result: Result) -> dict[str, Any]:
         "after": after,
         "statistic": maps,
         "false": _false_colour(result),
+        "both": _both(result, stretch),
+        "span": [f"{edge[0]:.0f} dB" for edge in (stretch.low, stretch.high)] if stretch.decibels else None,
         "exact": exact_before and exact_after,
         "stretch": stretch.description,
     }

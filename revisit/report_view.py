@@ -12,11 +12,13 @@ from revisit.mapframe import Line, bar_length, chip_window, metres, outline, pro
 from revisit.report_map import box_of, flag_box, zone_boxes
 from revisit.result import Flag, Result, SceneRecord
 from revisit.symbols import SCALE_WORDS, SIGN_MARKS, labelled, strength_step
-from revisit.wording import decimals, flag_notes, number, percent, stamp
+from revisit.wording import by_chance, decimals, flag_notes, number, percent, stamp
 
 MOST_CHIPS = 200
 """Flags that are shown one by one; the table names all."""
 
+_LIKELIEST = 2
+"""Classes that a row of the table names; the flag's card names all."""
 _CHIP_SIDE = 200
 """Screen pixels of a chip of a small object, at most."""
 
@@ -30,10 +32,18 @@ def svg_path(lines: tuple[Line, ...]) -> str:
     return "".join(parts)
 
 
-def _candidates(flag: Flag) -> str:
-    """Return the classes that a flag's size and contrast agree with."""
+def _candidates(flag: Flag, most: int | None = None) -> str:
+    """Return the classes that a flag's size and contrast agree with, `most` of them by name."""
     named = [f"{candidate.name} ({number(candidate.likelihood, 2)})" for candidate in flag.object.candidates]
-    return ", ".join(named) or "none named"
+    more = len(named[most:]) if most else 0
+    return (", ".join(named[:most]) or "none named") + (f" and {more} more" if more else "")
+
+
+def _signed(value: float) -> str:
+    """Return a number with its sign and three decimals; what rounds to nothing has no sign."""
+    if number(value) == "not known":
+        return "not known"
+    return f"{value:+.3f}" if abs(value) >= 0.0005 else "0.000"
 
 
 def _chip(flag: Flag, result: Result) -> dict[str, Any]:
@@ -71,12 +81,13 @@ def flag_view(flag: Flag, result: Result) -> dict[str, Any]:
         "size": f"{number(item.length_m, 1)} x {number(item.width_m, 1)}",
         "orientation": number(item.orientation_deg, 1),
         "area": number(item.area_m2),
-        "contrast": "not known" if number(item.contrast) == "not known" else f"{item.contrast:+.3f}",
+        "contrast": _signed(item.contrast),
         "statistic": number(item.statistic),
         "times": f"{item.strength:.1f}",
         "p": number(item.p_value, 2) if result.change.calibrated else "uncalibrated",
         "false_alarms": number(item.false_alarms, 2) if result.change.calibrated else "uncalibrated",
         "candidates": _candidates(flag),
+        "likeliest": _candidates(flag, _LIKELIEST),
         "notes": flag_notes(flag, result),
         "strength": strength_step(item),
         "path": svg_path(rings),
@@ -143,7 +154,8 @@ def recipe_view(result: Result) -> dict[str, str]:
 
 def key_figures(result: Result) -> list[dict[str, str]]:
     """Return the few numbers that a reader takes along: each with its name and what it hangs on."""
-    chance = number(result.recipe.false_alarms_per_km2 * result.searched_km2, 2)
+    chance = number(by_chance(result), 2)
+    measured = all(part.change.calibrated for part in result.parts)
     signs = [flag.object.change for flag in result.flags]
     parts = [f"{signs.count(sign)} {sign}" for sign in SIGN_MARKS if sign in signs]
     moved = [row for row in result.alignments if row.scene_id in result.after.scene_ids]
@@ -153,7 +165,7 @@ def key_figures(result: Result) -> list[dict[str, str]]:
         {
             "name": "By chance alone",
             "value": f"about {chance}",
-            "note": "measured on earlier dates" if result.change.calibrated else "asked for; uncalibrated, may be more",
+            "note": "measured on earlier dates" if measured else "asked for; uncalibrated, may be more",
         },
         {
             "name": "Searched",

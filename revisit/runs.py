@@ -92,6 +92,12 @@ class SavedRun:
         """Return when a date was taken, UTC."""
         return datetime.fromisoformat(str(self.manifest[role]))
 
+    @property
+    def compared_scenes(self) -> list[Mapping[str, Any]]:
+        """The scenes of before.tif and after.tif and their baseline: of two sensors, those of the first."""
+        scenes = self.manifest["scenes"]
+        return [scene for scene in scenes if scene.get("sensor") == scenes[0].get("sensor")]
+
     @cached_property
     def grid(self) -> Grid:
         """The grid of its rasters."""
@@ -131,7 +137,7 @@ class SavedRun:
             bands=bands,
             quantity=str(self.manifest["detection"]["quantity"]),
             acquired=self.acquired(role),
-            scene_ids=tuple(str(scene["id"]) for scene in self.manifest["scenes"] if scene["role"] == role),
+            scene_ids=tuple(str(scene["id"]) for scene in self.compared_scenes if scene["role"] == role),
         )
 
     def change(self) -> dict[str, FloatArray]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from revisit.plain import rounded
 from revisit.result import Result
+from revisit.witnessed import sensor_head
 from revisit.wording import decimals
 
 if TYPE_CHECKING:
@@ -21,15 +22,21 @@ MUCH_WORSE = 0.1
 
 
 def detectability_table(result: Result) -> dict[str, Any]:
-    """Return what could have been seen as plain JSON values; what could not be measured is null."""
+    """Return what could have been seen as plain JSON values; what could not be measured is null.
+
+    Of two sensors each row names its own, and holds at that sensor's share of the false alarms.
+    """
+    two = result.other is not None
     rows = [
-        {key: rounded(value, 4) if isinstance(value, float) else value for key, value in asdict(row).items()}
-        for row in result.detectability
+        ({"sensor": part.sensor} if two else {})
+        | {key: rounded(value, 4) if isinstance(value, float) else value for key, value in asdict(row).items()}
+        for part in result.parts
+        for row in part.detectability
     ]
     return {
         "schema": SCHEMA,
         "false_alarms_per_km2": result.recipe.false_alarms_per_km2,
-        "calibrated": result.change.calibrated,
+        "calibrated": all(part.change.calibrated for part in result.parts),
         "rows": rows,
     }
 
@@ -69,6 +76,20 @@ def seen_line(rows: Sequence[ClassDetectability]) -> str:
         for share, group in groupby([pair for pair in told if pair[1]], key=lambda pair: pair[1])
     ]
     return f"What could have been seen here: {' - '.join(parts) or 'not known'}"
+
+
+def seen_lines(result: Result) -> list[str]:
+    """Return what could have been seen, a line for each sensor that measured it, its name in front where there are two.
+
+    Parameters
+    ----------
+    result
+        Of a run.
+    """
+    known = [part for part in result.parts if part.detectability]
+    if result.other is None:
+        return [seen_line(part.detectability) for part in known]
+    return [f"{sensor_head(part)}: {seen_line(part.detectability)}" for part in known]
 
 
 def seen_views(rows: Sequence[ClassDetectability]) -> list[dict[str, str]]:

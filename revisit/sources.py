@@ -159,3 +159,16 @@ def open_source(spec: str, access: Access | None = None) -> Iterator[Opened]:
         yield _on_network(spec, access or Access())
     else:
         raise UsageError(f"{spec!r} is no source of scenes. Give {CHOICES}")
+
+
+def check_source(spec: str) -> None:
+    """Refuse what `open_source` would refuse, before a long job begins; nobody is asked and nothing is written.
+
+    Raises
+    ------
+    UsageError
+        As `open_source`.
+    """
+    if spec != "demo":
+        with open_source(spec, Access(offline=True)):
+            pass

@@ -44,6 +44,7 @@ def _marks(looks: Sequence[Look], axis: _Axis) -> list[dict[str, Any]]:
         {
             "x": axis.x(look.acquired),
             "usable": look.usable,
+            "radar": look.sensor == "s1",
             "title": f"{look.acquired:%Y-%m-%d %H:%M} UTC, {look.scene}: {describe(look)}",
         }
         for look in looks
@@ -60,15 +61,14 @@ def describe(look: Look) -> str:
 def _row(claim: Claim, evidence: Evidence, at: int, axis: _Axis, scenes: dict[str, datetime]) -> dict[str, Any]:
     """Return a claim's row: its window, its looks and what they were held against."""
     start, end = window(claim)
-    looks = [*evidence.looks, *([evidence.later] if evidence.later else [])]
-    reference = scenes.get(evidence.reference or "")
+    looks = [*evidence.looks, *evidence.later]
     return {
         "id": claim.id,
         "y": HEAD + ROW * at,
         "left": axis.x(start),
         "width": round(max(axis.x(end) - axis.x(start), 2.0), 1),
         "looks": _marks(looks, axis),
-        "reference": None if reference is None else {"x": axis.x(reference), "title": f"{evidence.reference}"},
+        "references": [{"x": axis.x(scenes[name]), "title": name} for name in evidence.references if name in scenes],
     }
 
 
@@ -79,8 +79,8 @@ def timeline(one: CheckedArea, dossier: Dossier) -> dict[str, Any] | None:
         return None
     scenes = {scene.id: scene.acquired for scene in one.scenes}
     moments = [moment for claim, _ in told for moment in window(claim)]
-    moments += [scenes[e.reference] for _, e in told if e.reference in scenes]
-    moments += [look.acquired for _, e in told for look in ([e.later] if e.later else [])]
+    moments += [scenes[name] for _, e in told for name in e.references if name in scenes]
+    moments += [look.acquired for _, e in told for look in e.later]
     axis = _Axis(start=min(moments) - timedelta(days=1), end=max(moments) + timedelta(days=1))
     rows = [_row(claim, evidence, at, axis, scenes) for at, (claim, evidence) in enumerate(told)]
     height = HEAD + ROW * len(rows)

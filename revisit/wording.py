@@ -11,8 +11,9 @@ import numpy as np
 from detect.series import MIN_DATES
 from revisit.flags import SIMULATED as SIMULATED_NOTE
 from revisit.ground import outline_note
-from revisit.result import AlignmentRecord, Flag, Result
+from revisit.result import Flag, Result
 from revisit.symbols import SIMULATED
+from revisit.witnessed import sensor_head, window_of
 
 BEYOND_CHANCE = 0.1
 """A flag of which chance would give fewer than this many in the searched ground is called beyond chance."""
@@ -31,16 +32,6 @@ _KNOWN_OBJECTS = (
     ("S-400 launcher vehicle", 13.0, 3.1),
 )
 """Name, length and width over all (span, rotor), metres, as published for the type."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Caveat:
-    """What a reader must know before the flags."""
-
-    head: str
-    """The statement."""
-    text: str
-    """Its reason and reach."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,18 +87,24 @@ def attribution(result: Result) -> str:
     """Return whose data the pictures are made of."""
     if result.simulated:
         return SIMULATED
-    years = sorted({result.before.acquired.year, result.after.acquired.year})
+    years = sorted({raster.acquired.year for part in result.parts for raster in (part.before, part.after)})
     return f"Contains modified Copernicus Sentinel data {', '.join(map(str, years))}"
 
 
 def sensor_words(result: Result) -> str:
     """Return sensor, platforms, pixel spacing and CRS in a line."""
+    whose = " and ".join(_one_sensor(part) for part in result.parts)
+    return f"{whose}; pixels of {result.grid.gsd:g} m; {result.grid.crs}"
+
+
+def _one_sensor(result: Result) -> str:
+    """Return a sensor with its platforms."""
     used = {scene_id for raster in (result.before, result.after) for scene_id in raster.scene_ids}
     platforms = sorted({r.scene.platform for r in result.scenes if r.scene.id in used and r.scene.platform})
     sensors = {r.scene.sensor for r in result.scenes} or {result.recipe.sensor}
     names = " and ".join(_SENSORS.get(sensor, sensor) for sensor in sorted(sensors))
     whose = f" ({', '.join(platforms)})" if platforms else ""
-    return f"{names}{whose}; pixels of {result.grid.gsd:g} m; {result.grid.crs}"
+    return f"{names}{whose}"
 
 
 def title(result: Result) -> str:
@@ -116,8 +113,8 @@ def title(result: Result) -> str:
 
 
 def by_chance(result: Result) -> float:
-    """Return how many flags chance alone was asked to give on the ground that was searched."""
-    return result.recipe.false_alarms_per_km2 * result.searched_km2
+    """Return how many flags chance alone was asked to give on the ground that was searched, by all sensors."""
+    return sum(part.recipe.false_alarms_per_km2 * part.searched_km2 for part in result.parts)
 
 
 def why_uncalibrated(result: Result) -> str | None:
@@ -154,6 +151,9 @@ def beyond_chance(result: Result) -> int:
 
 def summary(result: Result) -> str:
     """Return the outcome in one sentence; "no change" is said of ground that was valid on both dates only."""
+    if result.other is not None:
+        told = (f"{sensor_head(part)}, {window_of(part)}: {summary(part)}" for part in result.parts)
+        return " ".join((*told, _agreed(result)))
     if not result.searched_km2 > 0:
         return "Nothing could be compared: none of the searched ground is valid on both dates."
     ground = f"{number(result.searched_km2)} km² of searched ground that is valid on both dates"
@@ -165,96 +165,17 @@ def summary(result: Result) -> str:
     return f"{plural(len(signs), 'change')} flagged ({', '.join(parts)}) on {ground}{known}."
 
 
-def caveats(result: Result) -> tuple[Caveat, ...]:
-    """Return what limits the run, gravest first, the run's own warnings last."""
-    found = [_calibration(result), *_validity(result), _shift(result), _meaning(result), *_outlines(result)]
-    if not result.complete:
-        text = "Another scene might have been compared, had it answered in full."
-        found.insert(0, Caveat(head="The source answered in part.", text=text))
-    said = {SIMULATED_NOTE, *map(outline_note, result.aoi.zones)}
-    return (*found, *(Caveat(head="Warning.", text=text) for text in result.warnings if text not in said))
+def agreed(result: Result) -> int:
+    """Return how many flags of the first of two sensors the other agrees with."""
+    return sum(flag.witness is not None and flag.witness.outcome == "agrees" for flag in result.parts[0].flags)
 
 
-def _calibration(result: Result) -> Caveat:
-    """Say how far the thresholds can be believed."""
-    rate, ground = result.recipe.false_alarms_per_km2, result.searched_km2
-    asked = f"{number(rate)} per km² asked for, on {number(ground)} km² of searched ground"
-    chance = f"about {plural_of(by_chance(result), 'such flag')}"
-    reason = why_uncalibrated(result)
-    if reason is None:
-        beyond = f"{plural(beyond_chance(result), 'flag')} beyond chance: fewer than {BEYOND_CHANCE:g} such expected."
-        text = f"That is the rate of {asked}, measured on {result.baseline_dates} earlier dates. {beyond}"
-        if areas_uncalibrated(result):
-            text += f" {AREAS_UNCALIBRATED[0].upper()}{AREAS_UNCALIBRATED[1:]}: it speaks of objects."
-        return Caveat(head=f"Chance alone would give {chance}.", text=text)
-    text = (
-        f"{reason[0].upper()}{reason[1:]}. At the rate of {asked}, chance would give {chance}; it may give more. "
-        "No flag has a probability."
-    )
-    return Caveat(head="Uncalibrated.", text=text)
-
-
-def _validity(result: Result) -> list[Caveat]:
-    """Say how much ground could be compared, and how much of it is doubted."""
-    share = result.searched_valid_share
-    text = "The rest is cloud, shadow, missing or outside a scene on at least one date; nothing is said about it."
-    head = f"{percent(share)} of the searched ground is valid on both dates."
-    found = [Caveat(head=head, text="" if share == 1 else text)]
-    valid = result.change.valid
-    doubted = (result.before.uncertain | result.after.uncertain) & valid
-    if doubted.any():
-        head = f"Uncertain: {percent(float(doubted.sum() / valid.sum()))} of the valid ground in the picture."
-        text = "The provider's classification calls it cloud, shadow or snow on one date; it was used all the same."
-        found.append(Caveat(head=head, text=text))
-    return found
-
-
-def _shift(result: Result) -> Caveat:
-    """Say how far the dates lay apart, and how well that is known."""
-    records = [record for record in result.alignments if record.scene_id in result.after.scene_ids]
-    if not records:
-        text = "Edges of unchanged things may be flagged."
-        return Caveat(head="The two dates were not moved onto each other.", text=text)
-    return Caveat(
-        head="The two dates did not lie exactly on each other.",
-        text=" ".join(_one_shift(record, result.grid.gsd) for record in records)
-        + " It was taken out; what is left of it shows as pairs of a bright and a dark edge.",
-    )
-
-
-def _one_shift(record: AlignmentRecord, gsd: float) -> str:
-    """Say one scene's shift in pixels and metres."""
-    (rows, cols), (row_error, col_error) = record.shift_px, record.standard_error_px
-    along_rows = f"{rows:+.2f} px (±\u00a0{decimals(row_error, 3)}) in rows"
-    along_cols = f"{cols:+.2f} px (±\u00a0{decimals(col_error, 3)}) in columns"
-    total = f"{math.hypot(rows, cols) * gsd:.1f} m in all"
-    return f"To lie on the before scene, the after scene had to move {along_rows} and {along_cols}, {total}."
-
-
-def _meaning(result: Result) -> Caveat:
-    """Say what a flag is not."""
-    return Caveat(
-        head="A flag says that the ground looks different, not what is there.",
-        text=f"Type, owner and purpose cannot be read from pixels of {result.grid.gsd:g} m; neither can what happened "
-        "between the two dates.",
-    )
-
-
-def _outlines(result: Result) -> list[Caveat]:
-    """Say in one line what the warnings say of each zone whose outline is rough."""
-    zones = result.aoi.zones
-    rough = [zone for zone in zones if outline_note(zone)]
-    if not rough:
-        return []
-    stated = [zone.accuracy_m for zone in rough if zone.accuracy_m is not None]
-    reach = f"They may be off by up to {max(stated):g} m" if stated else "How far they are off is not stated"
-    unknown = (
-        f", {plural(len(rough) - len(stated), 'zone')} by an unknown distance" if 0 < len(stated) < len(rough) else ""
-    )
-    text = (
-        f"{reach}{unknown}; a flag near the edge of a zone may belong elsewhere. The table of zones names the sources."
-    )
-    return [Caveat(head=f"The outlines of {len(rough)} of {plural(len(zones), 'zone')} are estimates.", text=text)]
+def _agreed(result: Result) -> str:
+    """Say how far two sensors agree."""
+    count = agreed(result)
+    if not count:
+        return "No flag of one sensor is met by one of the other."
+    return f"{plural(count, 'optical flag')} {'is' if count == 1 else 'are'} met by radar."
 
 
 def flag_notes(flag: Flag, result: Result) -> tuple[str, ...]:

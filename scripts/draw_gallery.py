@@ -1,6 +1,7 @@
-"""Maintainers: makes the pictures of docs/gallery.md from real imagery.
+"""Maintainers: makes the pictures of docs/gallery.md from real imagery, and that of the demo.
 
-    REVISIT_TEST_DATA=FOLDER python scripts/draw_gallery.py
+    REVISIT_TEST_DATA=FOLDER python scripts/draw_gallery.py          # all of them, some three minutes
+    python scripts/draw_gallery.py --demo                            # docs/images/demo.jpg alone
 
 FOLDER holds `crops_utm`, Sentinel-2 L1C crops of three places. Each place is imported, compared and drawn as any user's
 would be; the pictures of pages are taken with Chromium.
@@ -91,10 +92,10 @@ def _compare(place: Place, crops: Path, folder: Path) -> Path:
     return run
 
 
-def _save(picture: Image.Image, name: str) -> None:
+def _save(picture: Image.Image, name: str, width: int = WIDTH) -> None:
     """Write a picture, downsampled."""
-    height = round(picture.height * WIDTH / picture.width)
-    small = picture.convert("RGB").resize((WIDTH, height), Image.Resampling.LANCZOS)
+    height = round(picture.height * width / picture.width)
+    small = picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
     small.save(TARGET / name, "JPEG", quality=QUALITY, optimize=True)
     print(TARGET / name, (TARGET / name).stat().st_size, "bytes")
 
@@ -115,8 +116,33 @@ def _photograph(run: Path) -> None:
         browser.close()
 
 
-def main() -> None:
-    """Make all pictures."""
+def _phone(run: Path) -> None:
+    """Take a picture of the report's first screen on a phone, light and dark side by side."""
+    screens = []
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"))
+        for scheme in ("light", "dark"):
+            window = {"width": 375, "height": 812}
+            page = browser.new_page(viewport=window, color_scheme=scheme, device_scale_factor=2)  # type: ignore[arg-type]
+            page.goto((run / "report.html").as_uri())
+            page.wait_for_timeout(500)
+            screens.append(Image.open(io.BytesIO(page.screenshot())))
+        browser.close()
+    both = Image.new("RGB", (screens[0].width * 2 + 40, screens[0].height), "#8a9097")
+    for number, screen in enumerate(screens):
+        both.paste(screen, (number * (screen.width + 40), 0))
+    _save(both, "report-phone.jpg", width=900)
+
+
+def _demo(folder: Path) -> None:
+    """Make the picture of the demo."""
+    _revisit("demo", "-o", folder / "demo")
+    _revisit("export", folder / "demo", "--format", "png", "-o", folder / "demo.png")
+    _save(Image.open(folder / "demo.png"), "demo.jpg")
+
+
+def _gallery() -> None:
+    """Make the pictures of real places, and of the report of the first."""
     crops = Path(os.environ["REVISIT_TEST_DATA"]) / "crops_utm"
     with tempfile.TemporaryDirectory() as name:
         runs = [_compare(place, crops, Path(name) / place.name) for place in PLACES]
@@ -125,6 +151,15 @@ def main() -> None:
             _revisit("export", run, "--format", "png", "-o", sheet)
             _save(Image.open(sheet), f"gallery-{place.name.replace('_', '-')}.jpg")
         _photograph(runs[0])
+        _phone(runs[0])
+
+
+def main() -> None:
+    """Make the pictures that are asked for."""
+    with tempfile.TemporaryDirectory() as name:
+        _demo(Path(name))
+    if "--demo" not in sys.argv[1:]:
+        _gallery()
 
 
 if __name__ == "__main__":

@@ -132,6 +132,8 @@ def test_a_reader_that_has_gone_is_no_error() -> None:
 
 def test_ctrl_c_ends_cleanly() -> None:
     code = "import os, signal, revisit.pipeline\ndef stop(*a, **k): os.kill(os.getpid(), signal.SIGINT)\n"
+    # A shell has its background jobs ignore the signal, and what they start inherits that.
+    code += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     code += "revisit.pipeline.check_recipe = stop\n" + START
     done = subprocess.run(
         [sys.executable, "-c", code, "compare", "tartus", "--before", "2024-12-07", "--after", "2024-12-17"],

@@ -42,9 +42,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(place: Path, source: str, out: str, *more: str) -> list[str]:
-    """Return the command that compares two dates of the aprons."""
-    area = str(place / "aprons.geojson")
-    return ["compare", area, *DATES, "--baseline", "0", "--source", source, "-o", str(place / out), *more]
+    """Return the command that compares two optical dates of the aprons."""
+    area, pair = str(place / "aprons.geojson"), [*DATES, "--sensor", "s2", "--baseline", "0"]
+    return ["compare", area, *pair, "--source", source, "-o", str(place / out), *more]
 
 
 def read(place: Path, run: str, file: str = "run.json") -> dict[str, Any]:
@@ -130,7 +130,7 @@ def test_without_a_network_a_run_is_repeated_from_the_cache(world: Server, place
 
 def test_two_dates_of_25_km2_are_within_the_budget(world: Server, place: Path) -> None:
     before = len(world.log())
-    out = ["--baseline", "0", "-o", str(place / "budget")]
+    out = ["--sensor", "s2", "--baseline", "0", "-o", str(place / "budget")]
     assert call(["compare", "khmeimim", *DATES, *out], environment(world, place / "cache-budget")).code == 0
     seen = world.log()[before:]
     exchange = read(place, "budget")["exchange"]
@@ -138,6 +138,21 @@ def test_two_dates_of_25_km2_are_within_the_budget(world: Server, place: Path) -
     # The token of Sentinel Hub does not come through the client that counts.
     assert sum(one.sent for one in seen if "/openid-connect/" not in one.path) == exchange["received_bytes"]
     assert exchange["received_bytes"] <= MOST_BYTES
+
+
+@pytest.mark.usefixtures("compared")
+def test_radar_is_compared_as_well_where_a_source_has_it(world: Server, place: Path) -> None:
+    told = {}
+    for source in ("earth-search", "planetary-computer"):
+        both = command(place, source, f"both-{source}", "--sensor", "auto")
+        told[source] = call(both, environment(world, place / f"cache-{source}"))
+        assert told[source].code == 0, told[source].err
+    runs = {source: read(place, f"both-{source}") for source in told}
+    assert runs["planetary-computer"]["sensors"].keys() == {"s2", "s1"}
+    assert "sensors" not in runs["earth-search"]
+    lines = [line for line in told["earth-search"].err.splitlines() if line.startswith("warning: radar")]
+    assert len(lines) == 1
+    assert "earth-search" in lines[0]
 
 
 @pytest.mark.usefixtures("compared")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.berths import JUDGED, judge, read_dates, strips, track_shift
 from detect.berths import berth_level, berth_occupancy
 from detect.errors import DetectError
 
@@ -84,3 +88,25 @@ def test_few_dates_and_empty_berths_are_refused() -> None:
         berth_occupancy(np.ones(11), np.ones(11))
     with pytest.raises(DetectError, match="without a pixel"):
         berth_level(np.ones((2, 4, 4), np.float32), np.ones((2, 4, 4), bool), np.zeros((4, 4), bool))
+
+
+def test_the_shift_of_a_track_is_that_of_its_breakwater() -> None:
+    rows, cols = np.mgrid[:400, :340]
+    scene = (np.abs(cols - 190 - (rows % 90) / 3) < 3) * 12.0 + np.random.default_rng(1).normal(0, 1, (400, 340))
+    assert track_shift(scene, np.roll(scene, (2, -10), axis=(0, 1))) == (2, -10)
+
+
+@pytest.mark.parametrize(("track", "shift"), [("15:4", (0, 0)), ("15:3", (2, -3))])
+def test_the_berths_of_a_real_port_are_told_as_the_eye_does(
+    real_data: Path, track: str, shift: tuple[int, int]
+) -> None:
+    power, valid, rows = read_dates(real_data / "latakia_s1")
+    own = [k for k, row in enumerate(rows) if row["datetime"][11:15] == track]
+    found = judge(power[own], valid[own], strips(valid.shape[1:], shift), np.zeros(len(own), bool))
+    days = {rows[k]["datetime"][:10]: place for place, k in enumerate(own)}
+    with JUDGED.open(newline="") as file:
+        seen = [row for row in csv.DictReader(file) if row["date"] in days and row["seen"] != "unclear"]
+    told = [(one.states[days[row["date"]]], row["seen"]) for row in seen if (one := found[row["berth"]]) is not None]
+    right = [state == ("occupied" if eye == "ship" else "empty") for state, eye in told if state != "cannot tell"]
+    assert len(right) >= 0.5 * len(seen)
+    assert np.mean(right) >= 0.9

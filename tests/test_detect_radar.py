@@ -58,6 +58,16 @@ def test_what_stands_there_on_both_dates_is_no_change() -> None:
     assert not at(found(series(before=[aircraft], after=[aircraft])), PLACE)
 
 
+def test_a_ship_in_a_basin_that_the_wind_lifts_as_a_whole_is_a_flag_of_its_own() -> None:
+    given = series(after=[(*WATER, 34.0)])
+    lifted = given.after.copy()
+    lifted[:, :, 80:] *= 10**0.7
+    flags = found(replace(given, after=lifted))
+    assert any(item.scale == "area" and (item.cols > 78).mean() > 0.9 for item in flags)
+    (ship,) = [item for item in at(flags, WATER) if item.scale == "object"]
+    assert ship.change == "appeared"
+
+
 def test_chance_gives_about_the_flags_that_were_asked_for() -> None:
     flags, ground = 0, 0.0
     for seed in range(20):

@@ -13,10 +13,10 @@ SIDE = 240
 SEEN = np.ones((SIDE, SIDE), bool)
 
 
-def ground(seed: int = 1) -> NDArray[np.float32]:
-    """Return sea in the west, land in the east."""
+def ground(seed: int = 1, more: NDArray[np.float32] | float = 0.0) -> NDArray[np.float32]:
+    """Return sea in the west, land in the east, and what more stands on it."""
     rng = np.random.default_rng(seed)
-    level = np.where(np.arange(SIDE) < 120, 0.01, 0.1)
+    level = np.where(np.arange(SIDE) < 120, 0.01, 0.1) + more
     return (rng.gamma(4.4, 1 / 4.4, (SIDE, SIDE)) * level).astype(np.float32)
 
 
@@ -51,6 +51,16 @@ def test_a_ship_with_sidelobes_is_no_stripe() -> None:
     power = ground()
     power[100, 20:90] += 5
     assert not find_stripes(power, SEEN, look_bearing_deg=90.0).found.any()
+
+
+def test_a_quay_across_the_flight_is_none_once_it_is_known_and_a_stripe_still_is() -> None:
+    quay = stripe(np.zeros((SIDE, SIDE), np.float32), 78.0, -30.0)
+    usual = np.mean([ground(seed, quay) for seed in range(20, 40)], axis=0).astype(np.float32)
+    dates = [ground(seed, quay) for seed in range(5)]
+    assert all(find_stripes(one, SEEN, look_bearing_deg=78.0).found.any() for one in dates)
+    assert not any(find_stripes(one, SEEN, look_bearing_deg=78.0, usual=usual).found.any() for one in dates)
+    hit = find_stripes(stripe(dates[0], 78.0, 40.0), SEEN, look_bearing_deg=78.0, usual=usual)
+    assert np.abs(hit.offset_px[hit.found] - 40).max() <= 4
 
 
 def test_too_little_ground_is_refused() -> None:

@@ -80,4 +80,8 @@ def test_the_built_in_claims_are_checked_by_one_command(tmp_path: Path, monkeypa
     told = {one["id"]: one["verdict"] for one in json.loads((tmp_path / "dossier" / "verdicts.json").read_text())}
     assert len(told) == 12
     assert {told[name] for name in ("C5", "C6", "C8", "C12")} == {"not observable"}
+    record = json.loads((tmp_path / "dossier" / "check.json").read_text())
+    assert {area["where"]: area["radar"] for area in record["areas"]} == dict.fromkeys(
+        ("khmeimim", "tartus", "benghazi"), "looked at"
+    )
     assert call(["replay", str(tmp_path / "dossier" / "evidence.zip")]) == 0

@@ -3,75 +3,35 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pyproj import Transformer
 
 from aoi import AOI, Grid
-from benchmarks.claims import RIGHT, Outcome, World, check_world, outcomes
-from imagery.errors import SourceError
+from benchmarks.claims import RIGHT, World, check_world, outcomes
+from imagery.errors import BudgetError, NoSceneError, SourceError
 from imagery.raster import Raster
 from imagery.scene import Period, Scene
 from imagery.sources.base import Found, Survey
 from imagery.sources.folder import FolderSource
-from revisit.check import check_claims
+from revisit.check import Dossier, check_claims
 from revisit.claims import load_claims
 from revisit.cli.main import call
 from revisit.dossier import write_dossier
 from revisit.recording import RecordingSource
 from tests.scenery import Pass, feature, write_area, write_scenes
 
-CORNER = (728_030.0, 3_747_480.0)
-"""Upper left corner of the crops of Beirut's airport, EPSG:32636."""
-# Outlines drawn by eye on the two pictures, (column, row) in pixels of 10 m of the crops.
-AIRPORT = [(100, 5), (205, 5), (205, 45), (250, 60), (262, 60), (265, 110), (300, 140), (345, 125), (385, 150),
-           (300, 300), (205, 434), (100, 434)]  # fmt: skip
-PLACES = {
-    # Sea in August 2015, pale fill behind a new dam in October 2017.
-    "shore": (
-        "other",
-        [(160, 330), (166, 345), (166, 360), (160, 378), (154, 378), (149, 360), (149, 340), (153, 325)],
-    ),
-    # The middle one of three runways.
-    "runway": ("runway", [(210, 60), (214, 60), (236, 362), (232, 362)]),
-    # The northern part of the apron before the terminal.
-    "apron": ("apron", [(239, 70), (248, 70), (250, 150), (240, 150)]),
-}
-STATEMENTS = (
-    ("B1", "Land was reclaimed beside the runway.", "shore", "surface", ""),
-    ("B2", "The runway was removed.", "runway", "surface", ""),
-    ("B3", "A helicopter has come to the apron.", "apron", "appeared", 'object = "Ka-52"'),
-)
-SOURCE = '[source]\ntitle = "<b>Beirut</b>"\npublisher = "A test"\npublished = 2017-10-05\n'
+pytestmark = pytest.mark.timeout(900)
 
-
-def lonlat(points: Sequence[tuple[float, float]]) -> list[list[list[float]]]:
-    change = Transformer.from_crs(32636, 4326, always_xy=True)
-    placed = [list(change.transform(CORNER[0] + 10 * col, CORNER[1] - 10 * row)) for col, row in points]
-    return [[*placed, placed[0]]]
-
-
-def beirut_area() -> str:
-    drawn: list[tuple[str, str, dict[str, object], Any]] = [("area", "beirut", {}, AIRPORT)]
-    drawn += [
-        ("zone", name, {"kind": kind, "source": "drawn by eye", "accuracy_m": 20}, points)
-        for name, (kind, points) in PLACES.items()
-    ]
-    features = [
-        {
-            "type": "Feature",
-            "properties": {"type": role, "name": name, **more},
-            "geometry": {"type": "Polygon", "coordinates": lonlat(points)},
-        }
-        for role, name, more, points in drawn
-    ]
-    return json.dumps({"type": "FeatureCollection", "features": features})
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SOURCE = '[source]\ntitle = "T"\npublisher = "A test"\npublished = 2017-10-05\n'
 
 
 def claims_text(area: str, start: str, end: str, told: Sequence[tuple[str, str, str, str, str]]) -> str:
@@ -85,15 +45,15 @@ def claims_text(area: str, start: str, end: str, told: Sequence[tuple[str, str, 
 
 @pytest.fixture(scope="module")
 def beirut(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with real scenes, an area drawn on them and three claims, already checked into "dossier"."""
+    """Return a folder with real scenes and the example's claims, already checked into "dossier"."""
     folder = tmp_path_factory.mktemp("beirut")
     for day in ("20150820", "20171003"):
         file = real_data / "crops_utm" / f"beirut_airport_S2L1C_{day}.tif"
         when = f"{day[:4]}-{day[4:6]}-{day[6:]}"
         asked = ["import", str(file), "--sensor", "s2", "--date", when, "--bands", "B02,B03,B04,B08,B11,B12"]
         assert call([*asked, "--scale", "0.0001", "--offset", "0", "-o", str(folder / "scenes")]) == 0
-    (folder / "beirut.geojson").write_text(beirut_area())
-    text = claims_text("beirut.geojson", "2015-08-21", "2017-10-03", STATEMENTS)
+    shutil.copy(EXAMPLES / "beirut.geojson", folder)
+    text = (EXAMPLES / "beirut.toml").read_text().replace('title = "The airport of Beirut', 'title = "<b>Beirut</b>')
     (folder / "claims.toml").write_text(text)
     asked = ["check", str(folder / "claims.toml"), "--source", f"folder:{folder / 'scenes'}"]
     assert call([*asked, "-o", str(folder / "dossier")]) == 0
@@ -151,14 +111,23 @@ def test_foreign_folders_stay_as_they_are(beirut: Path, tmp_path: Path, capsys: 
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
-@pytest.mark.parametrize("world", ["true", "false", "too small"])
-def test_worlds_with_a_known_truth(world: World) -> None:
-    found = list(outcomes(world, 0))
-    assert [outcome.claim for outcome in found] == list(RIGHT[world])
-    assert not any(outcome.wrong for outcome in found)
-    # An unchanged apron is the hardest: one chance flag leaves it open.
-    open_to_chance = {Outcome(world="true", claim="same", verdict="inconclusive")}
-    assert {o for o in found if o.verdict != RIGHT[world][o.claim]} <= open_to_chance
+def test_a_world_in_which_the_statements_are_false() -> None:
+    found = list(outcomes("false", 0))
+    assert {outcome.claim: outcome.verdict for outcome in found} == RIGHT["false"]
+
+
+def test_radar_sees_under_cloud_what_came(tmp_path: Path) -> None:
+    dossier = check_world(tmp_path, "clouded, radar, true", 0)
+    told = {verdict.id: verdict for verdict in dossier.verdicts}
+    assert told["came"].verdict == "supported"
+    assert "(radar, held against 2024-12-07)" in told["came"].reasons[0]
+    assert "0 of 1 optical, 1 of 1 radar" in told["came"].reasons[-1]
+    assert told["state"].verdict == "not observable"
+    assert all(verdict.verdict != "contradicted" for verdict in told.values())
+    runs = sorted(path.name for path in (tmp_path / "check" / "runs").iterdir())
+    assert runs == ["world_s1-14_2024-12-07_2024-12-13", "world_s1-14_2024-12-07_2024-12-19"]
+    manifest = json.loads((tmp_path / "check" / "runs" / runs[0] / "run.json").read_text())
+    assert (manifest["sensor"], manifest["calibrated"]) == ("s1", True)
 
 
 @pytest.mark.parametrize("world", ["clouded", "no acquisition"])
@@ -170,13 +139,20 @@ def test_worlds_without_a_look(world: World, tmp_path: Path) -> None:
 
 @dataclass(kw_only=True)
 class Failing:
-    """A folder of scenes whose server goes down at one scene."""
+    """A folder of scenes whose server goes down at one scene, or when radar is asked for."""
 
     folder: Path
-    down_at: str
+    down_at: str = ""
+    radar: str = ""
     name: str = "folder"
 
     def search(self, aoi: AOI, periods: Sequence[Period], *, sensor: str) -> Found:
+        if sensor == "s1" and self.radar == "down":
+            raise SourceError("the radar server is down")
+        if sensor == "s1" and self.radar == "dear":
+            raise BudgetError("3 processing units asked for, 1 allowed")
+        if sensor == "s1" and self.radar == "none":
+            raise NoSceneError("folder has no radar images; take another source")
         return FolderSource(self.folder).search(aoi, periods, sensor=sensor)
 
     def survey(self, scene: Scene, grid: Grid) -> Survey | None:
@@ -211,6 +187,60 @@ def test_what_was_decided_before_a_source_failed_is_kept(tmp_path: Path) -> None
     assert "the server is down" in record["failure"]
     assert [one["id"] for one in json.loads((tmp_path / "out" / "verdicts.json").read_text())] == ["C1"]
     assert "The check did not end." in (tmp_path / "out" / "report.html").read_text()
+
+
+def small_check(folder: Path, **changes: str) -> Dossier:
+    """Check two claims about two small dates into "out", by a source that changes may hamper."""
+    write_scenes(folder / "s", Pass(day="2024-12-07"), Pass(day="2024-12-12"))
+    zone = feature("zone", "apron", (20.4, 20.4, 139.6, 139.6), kind="apron", source="survey", accuracy_m=5)
+    write_area(folder / "a.geojson", zone)
+    claims = (("C1", "It was paved.", "apron", "surface", ""), ("C2", "It is being loaded.", "apron", "state", ""))
+    (folder / "c.toml").write_text(claims_text("a.geojson", "2024-12-08", "2024-12-13", claims))
+    dossier = check_claims(
+        load_claims(str(folder / "c.toml")),
+        spec="folder:s",
+        folder=folder / "out",
+        source_of=lambda place: RecordingSource(source=Failing(folder=folder / "s", **changes), folder=place),
+        tell=lambda _: None,
+    )
+    assert write_dossier(dossier, folder / "out") is not None
+    return dossier
+
+
+def test_another_checkout_gives_the_same_bytes(tmp_path: Path) -> None:
+    small_check(tmp_path)
+    root, other = Path(__file__).parents[1], tmp_path / "elsewhere" / "checkout"
+    for package in ("aoi", "imagery", "detect", "revisit"):
+        shutil.copytree(root / package, other / package, ignore=shutil.ignore_patterns("__pycache__"))
+    told = "import revisit; print(revisit.__file__); from revisit.cli.main import main; main()"
+    asked = [sys.executable, "-c", told, "replay", str(tmp_path / "out" / "evidence.zip")]
+    done = subprocess.run(asked, cwd=other, env=os.environ | {"PYTHONPATH": str(other)}, capture_output=True, text=True,
+                          timeout=240, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{other}/revisit/__init__.py\nThe same again")
+
+
+@pytest.mark.parametrize(
+    ("radar", "complete", "told"),
+    [
+        ("down", False, "radar failed: the radar server"),
+        ("dear", False, "radar failed: 3"),
+        ("none", True, "no radar: f"),
+    ],
+)
+def test_radar_that_fails_is_partial_and_radar_that_is_not_there_is_said_once(
+    radar: str, complete: bool, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dossier = small_check(tmp_path, radar=radar)
+    assert (dossier.complete, dossier.failure, dossier.undecided) == (complete, None, ())
+    assert "the source answered in part" in " ".join(dossier.verdicts[0].reasons) or complete
+    # What was not answered is kept, so that even a check in part can be repeated.
+    pack = tmp_path / "out" / "evidence.zip"
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.count("Optical imagery alone at a.geojson.") == 1
+    assert told in page.replace("Radar failed", "radar failed").replace("No radar", "no radar")
+    assert call(["replay", str(pack)]) == 0
+    assert capsys.readouterr().out.startswith("The same again")
 
 
 def test_windows_in_the_future_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

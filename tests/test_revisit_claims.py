@@ -63,6 +63,9 @@ def test_an_area_file_stands_beside_the_claims(tmp_path: Path) -> None:
         ("khmeimim/apron-north", "kmeimim", 9, "did you mean 'khmeimim'"),
         ("from = 2024-12-08", "from = 2024-12-18", 12, "exchange them"),
         ("from = 2024-12-08", 'from = "8 Dec"', 12, "write it as"),
+        ("from = 2024-12-08", "from = 2024-13-08", 12, "a date is written 2024-12-07"),
+        ("from = 2024-12-08", "from = 2024-12-08\nfrom = 2024-12-08", 13, "each key comes once"),
+        ('"An-124"', '"An124"', 11, "did you mean 'An-124'"),
         ("to = 2024-12-13", "to = 2036-12-13", 13, "longer than 3660 days"),
         ('id = "C1"', 'id = "C 1"', 7, "may hold letters"),
         ('statement = "A transport stands there."', 'statement = ""', 8, "must be a text"),
@@ -86,7 +89,7 @@ def test_the_line_is_that_of_the_second_claim_where_the_second_is_wrong() -> Non
         ("", r"no \[source\]"),
         (SOURCE, r"no \[\[claim\]\]"),
         (SOURCE + CLAIM + "[extra]\n", "no table 'extra'"),
-        ("[source\n", "is not TOML"),
+        ("[source\n", "it is not TOML"),
         (SOURCE + CLAIM * 201, "200 at most"),
     ],
 )

@@ -10,11 +10,11 @@ import pytest
 
 from detect.change import Candidate
 from detect.detectability import ClassDetectability
+from revisit.caveats import caveats
 from revisit.digest import MOST_ROWS, digest, honest_lines, table
 from revisit.pipeline import run
 from revisit.recipe import recipe_from
 from revisit.result import Flag, Result
-from revisit.wording import caveats
 from tests.scenery import Pass, write_area, write_scenes
 
 

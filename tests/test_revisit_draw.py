@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import signal
 import subprocess
@@ -12,13 +13,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
+import rasterio
+from affine import Affine
+from PIL import Image
 from playwright.sync_api import Browser, expect
 from shapely.geometry import Point
 
-from aoi.formats import read_area
+from aoi.formats import area_from_point, read_area
 from aoi.geometry import to_lonlat
+from revisit.errors import UsageError
 from revisit.outputs import write_run
+from revisit.viewer.draw import basemap
 from tests.browsing import launched, serious_findings, visiting
 from tests.standin import make_grid, make_result
 
@@ -113,6 +120,41 @@ def test_an_outline_is_drawn_with_the_keyboard_alone(browser: Browser, tmp_path:
     assert len(read_area(tmp_path / "drawn.geojson").geometry.exterior.coords) == 4
 
 
+def _sheet(path: Path, crs: str, west: float, north: float, step: float) -> None:
+    """Write a basemap of 8 bits: red, with one green pixel at row 30, column 40."""
+    bands = np.zeros((3, 80, 100), np.uint8)
+    bands[0] = 200
+    bands[:, 30, 40] = (0, 200, 0)
+    profile = {"driver": "GTiff", "width": 100, "height": 80, "count": 3, "dtype": "uint8", "crs": crs}
+    with rasterio.open(path, "w", transform=Affine(step, 0.0, west, 0.0, -step, north), **profile) as target:
+        target.write(bands)
+
+
+@pytest.mark.parametrize(
+    ("crs", "west", "north", "step"),
+    [("EPSG:32636", 769_000.0, 3_921_000.0, 20.0), ("EPSG:4326", 35.95, 35.41, 0.0002)],
+)
+def test_a_basemap_of_ones_own_lies_where_it_says(
+    tmp_path: Path, crs: str, west: float, north: float, step: float
+) -> None:
+    _sheet(tmp_path / "own.tif", crs, west, north, step)
+    middle = to_lonlat(Point(west + 40.5 * step, north - 30.5 * step), crs)
+    aoi = area_from_point("here", middle.x, middle.y, 300.0)
+    sheet = basemap(tmp_path / "own.tif", aoi)
+    assert sheet.picture
+    with Image.open(io.BytesIO(sheet.picture)) as picture:
+        colours = np.asarray(picture).astype(int)
+    green = np.where(colours[..., 1] > 60, colours[..., 1], 0)
+    rows, cols = (np.average(axis, weights=green) for axis in np.indices(green.shape))
+    left, _, _, top = sheet.grid.bounds
+    across, down = (float(place) + 0.5 for place in (cols, rows))
+    placed = to_lonlat(Point(left + across * sheet.grid.gsd, top - down * sheet.grid.gsd), sheet.grid.crs)
+    assert placed.distance(middle) < 9 / 90_000  # under half a pixel of the file; metres in a degree
+    assert (colours[colours[..., 3] > 0][:, 0] > 150).mean() > 0.95
+    with pytest.raises(UsageError, match="shows nothing of far"):
+        basemap(tmp_path / "own.tif", area_from_point("far", 30.0, 10.0, 300.0))
+
+
 def test_only_a_valid_area_is_saved_and_only_from_the_page(tmp_path: Path) -> None:
     with drawing(tmp_path, "--point", "35.95", "35.40", "--radius", "1km") as address:
         bow = [[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]
@@ -129,7 +171,11 @@ def test_only_a_valid_area_is_saved_and_only_from_the_page(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["--draw"], "there is no run"), (["--over", "runs", "--wkt", "POLYGON EMPTY"], "--over belongs to --draw")],
+    [
+        (["--draw"], "there is no run"),
+        (["--over", "runs", "--wkt", "POLYGON EMPTY"], "--over belongs to --draw"),
+        (["--basemap", "a.tif", "--wkt", "POLYGON EMPTY"], "--basemap belongs to --draw"),
+    ],
 )
 def test_what_cannot_be_drawn_is_refused(tmp_path: Path, arguments: list[str], words: str) -> None:
     command = [sys.executable, "-c", START, "area", "define", "drawn", *arguments]

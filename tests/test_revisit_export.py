@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -58,6 +59,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a run's folder whose names are attacks."""
     return write_run(hostile_result(), tmp_path_factory.mktemp("hostile") / "run")
+
+
+def _said(program: str, package: str, *arguments: str | Path) -> str:
+    """Return what another program says of an export, or skip."""
+    if not shutil.which(program):
+        pytest.skip(f"{program} (Debian's {package}) is not installed")
+    usual = {name: value for name, value in os.environ.items() if not name.startswith(("GDAL_", "CPL_"))}
+    command = [program, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=usual).stdout
 
 
 def _written(folder: Path, out: Path, name: str) -> Path:
@@ -135,6 +145,23 @@ def test_a_kmz_follows_its_schema_and_lies_where_it_should(folder: Path, tmp_pat
     assert first == _written(folder, tmp_path, "kmz").read_bytes()
 
 
+def test_the_schema_check_of_kml_can_fail(folder: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(_written(folder, tmp_path, "kmz")) as archive:
+        text = archive.read("doc.kml").decode()
+    (tmp_path / "wrong.kml").write_text(text.replace("<LatLonBox>", "<LatLonBox><up>1</up>"))
+    with pytest.raises(AssertionError):
+        validate(file_to_validate=tmp_path / "wrong.kml")
+
+
+@pytest.mark.parametrize("name", ["gpkg", "geojson", "kmz"])
+def test_ogr_counts_the_flags(folder: Path, tmp_path: Path, name: str) -> None:
+    path = _written(folder, tmp_path, name)
+    layer = {"gpkg": "flags", "geojson": None, "kmz": "Flagged changes"}[name]
+    said = _said("ogrinfo", "gdal-bin", "-ro", "-so", path, *([layer] if layer else ["-al"]))
+    assert "Feature Count: 2" in said
+    assert 'ID["EPSG",4326]' in said
+
+
 def test_an_overlay_puts_a_pixel_on_its_place(folder: Path) -> None:
     run = open_run(folder)
     picture = np.zeros((*run.grid.shape, 4), np.uint8)
@@ -177,6 +204,20 @@ def test_a_pdf_is_printed_by_the_browser_where_there_is_one(folder: Path, tmp_pa
     assert done.stdout.index("Read this first") < done.stdout.index("Before and after")
 
 
+def test_no_page_of_the_pdf_is_empty_or_cut(folder: Path, tmp_path: Path) -> None:
+    if chromium() is None:
+        pytest.skip("Chromium is not installed")
+    path = _written(folder, tmp_path, "pdf")
+    _said("pdftoppm", "poppler-utils", "-r", "60", "-png", path, tmp_path / "page")
+    pages = [np.asarray(Image.open(one).convert("L")) for one in sorted(tmp_path.glob("page-*.png"))]
+    assert len(pages) >= 2
+    edge = round(60 * 8 / 25.4)
+    for page in pages:
+        assert (page[: -3 * edge] < 200).any()
+        assert (page[:, :edge] > 250).all()
+        assert (page[:, -edge:] > 250).all()
+
+
 def test_without_a_browser_the_gist_is_drawn(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert browser() is None
@@ -215,6 +256,14 @@ def test_a_film_shows_each_date_once_and_then_the_flags(folder: Path, tmp_path: 
     assert (movie.get(cv2.CAP_PROP_FRAME_COUNT), movie.get(cv2.CAP_PROP_FPS)) == (28, 5)
     assert movie.read()[0]
     movie.release()
+
+
+@pytest.mark.parametrize(("name", "codec", "count"), [("mp4", "vp9", 28), ("gif", "gif", 3)])
+def test_another_player_reads_the_film(folder: Path, tmp_path: Path, name: str, codec: str, count: int) -> None:
+    path = _written(folder, tmp_path, name)
+    facts = ("-select_streams", "v:0", "-count_frames", "-show_entries", "stream=codec_name,nb_read_frames")
+    (stream,) = json.loads(_said("ffprobe", "ffmpeg", "-v", "error", *facts, "-of", "json", path))["streams"]
+    assert (stream["codec_name"], int(stream["nb_read_frames"])) == (codec, count)
 
 
 def test_runs_of_several_grids_make_no_film(tmp_path: Path) -> None:

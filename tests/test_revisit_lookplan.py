@@ -10,7 +10,7 @@ from shapely.geometry import box
 
 from imagery.scene import Scene
 from revisit.claims import Claim, Kind, Publication
-from revisit.lookplan import plan_looks
+from revisit.lookplan import plan_looks, tracks
 
 SAID = Publication(title="T", publisher="P", published=date(2024, 12, 17))
 
@@ -86,3 +86,20 @@ def test_another_orbit_is_rejected_with_the_reason() -> None:
     plan = plan_looks(claim(), scenes, share=clear())
     assert [(s.id, "relative orbit" in reason) for s, reason in plan.rejected] == [("S11", True)]
     assert names(plan.looks) == ["S8", "S10", "S13"]
+
+
+def test_each_sensor_and_orbit_is_a_track_of_its_own() -> None:
+    radar = [scene(day, id=f"R{day}", sensor="s1", relative_orbit=orbit) for day, orbit in ((5, 14), (6, 94), (12, 14))]
+    found = tracks([*radar, scene(8), scene(3)])
+    assert [(t.sensor, t.orbit, names(t.scenes)) for t in found] == [
+        ("s2", 121, ["S3", "S8"]),
+        ("s1", 14, ["R5", "R12"]),
+        ("s1", 94, ["R6"]),
+    ]
+    plan = plan_looks(claim(), found[1].scenes, share=clear())
+    assert (plan.reference, names(plan.looks)) == (radar[0], ["R12"])
+
+
+def test_scenes_of_unknown_orbit_stay_with_all_of_their_sensor() -> None:
+    (track,) = tracks([scene(3), scene(8, relative_orbit=None)])
+    assert (track.orbit, names(track.scenes)) == (None, ["S3", "S8"])

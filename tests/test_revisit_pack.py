@@ -40,14 +40,26 @@ def test_the_same_folder_gives_the_same_bytes_wherever_it_lies(tmp_path: Path) -
 def test_every_flipped_bit_is_found(pack: Path) -> None:
     content = bytearray(pack.read_bytes())
     rng = np.random.default_rng(5)
-    places = [*range(0, len(content), 7), *rng.integers(0, len(content), 200).tolist()]
-    for at in places:
+    # Every byte: of members, of their headers, of the directory at the end and of what ends that.
+    for at in range(len(content)):
         bit = 1 << int(rng.integers(8))
         content[at] ^= bit
         pack.write_bytes(content)
         with pytest.raises(UsageError, match=r"recorded|damaged|no evidence pack|holds more|schema"):
             verify_pack(pack)
         content[at] ^= bit
+
+
+def test_bytes_between_and_after_the_members_are_found(pack: Path) -> None:
+    whole, rng = pack.read_bytes(), np.random.default_rng(6)
+    end = whole.rindex(b"PK\x05\x06")
+    comment = bytearray(whole + b"hello")
+    comment[end + 20 : end + 22] = (5).to_bytes(2, "little")
+    places = rng.integers(1, len(whole), 40).tolist()
+    for content in (bytes(comment), *(whole[:at] + bytes([rng.integers(256)]) + whole[at:] for at in places)):
+        pack.write_bytes(content)
+        with pytest.raises(UsageError):
+            verify_pack(pack)
 
 
 def test_cut_grown_and_foreign_files_are_refused(pack: Path, tmp_path: Path) -> None:

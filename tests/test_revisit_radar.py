@@ -99,6 +99,54 @@ def test_the_run_is_written_with_its_sensor(result: Result, tmp_path: Path) -> N
     assert "C-band radar" in (folder / "report.html").read_text()
 
 
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """The later date is Sentinel-1C's and lies two pixels off; interference crosses one date of the baseline."""
+    folder = tmp_path_factory.mktemp("mixed")
+    rng = np.random.default_rng(6)
+    rows, cols = np.mgrid[: scenery.SIZE, : scenery.SIZE] - (scenery.SIZE - 1) / 2
+    across = np.abs(-cols * np.cos(np.radians(102)) - rows * np.sin(np.radians(102))) <= 2
+    for k in range(9):
+        power = speckled.date(rng, points=[*FIXED, *([SHIP] if k == 0 else [])], side=scenery.SIZE)
+        if k == 4:
+            power = power + (0.04 * rng.gamma(4.4, 1 / 4.4, power.shape) * across).astype(np.float32)
+        changes = {"platform": "sentinel-1c"} if k == 0 else {}
+        write_radar(folder / "s1", LAST - timedelta(days=12 * k), np.roll(power, 2 * (k == 0), axis=2), **changes)
+    return run(recipe_for(folder))
+
+
+def test_row_42_another_satellite_is_moved_onto_the_first_and_every_flag_says_so(mixed: Result) -> None:
+    after = mixed.alignments[1]
+    assert after.shift_px == pytest.approx((0, -2), abs=0.2)
+    assert any("come from sentinel-1a and sentinel-1c" in line for line in mixed.warnings)
+    assert any("lay 2.0 px off the before scene and was moved" in line for line in mixed.warnings)
+    notes = [any("sentinel-1a and sentinel-1c, registered on" in note for note in flag.notes) for flag in mixed.flags]
+    assert notes
+    assert all(notes)
+    first = mixed.flags[0].object
+    assert np.hypot(first.rows.mean() + 20 - SHIP[0], first.cols.mean() + 20 - SHIP[1]) < 2
+    # What stands on every date is no change, though it lay two pixels off on one.
+    for row, col, _ in FIXED:
+        assert not any((np.hypot(f.object.rows + 20 - row, f.object.cols + 20 - col) < 3).any() for f in mixed.flags)
+
+
+def test_a_date_of_the_baseline_with_interference_is_rejected_by_name(mixed: Result) -> None:
+    day = LAST - timedelta(days=48)
+    (line,) = [one for one in mixed.warnings if "stripes of interference" in one]
+    assert f"baseline: S1A_IW_GRDH_1SDV_{day:%Y%m%d}" in line
+    assert "rejected" in line
+    assert mixed.baseline_dates == 6
+
+
+def test_row_42_another_satellite_without_anything_to_register_on_is_refused(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    for k, platform in ((0, "sentinel-1c"), (1, "sentinel-1a")):
+        power = speckled.date(rng, points=[], side=scenery.SIZE)
+        write_radar(tmp_path / "s1", LAST - timedelta(days=12 * k), power, platform=platform)
+    with pytest.raises(InsufficientImageryError, match="nothing fixed stands here to register them on"):
+        run(recipe_for(tmp_path))
+
+
 def test_either_sensor_means_radar_where_there_is_no_optical_pair(scenes: Path) -> None:
     result = run(recipe_for(scenes, sensor="auto", baseline=0))
     assert result.after.quantity == "gamma0"

@@ -148,7 +148,7 @@ def test_the_order_is_caveats_pictures_flags_limits_and_origins() -> None:
 
 def test_the_first_caveat_is_that_nothing_is_calibrated() -> None:
     html = render(make_result())
-    first = html.index("Uncalibrated.")
+    first = html.index("Uncalibrated:")
     assert html.index("Read this first") < first < html.index("Before and after")
     assert "98 % of the searched ground" in html
     assert "+0.21 px (±\u00a00.020) in rows and -0.40 px (±\u00a0not known) in columns, 4.5 m in all" in html
@@ -195,7 +195,7 @@ def test_what_could_have_been_seen_stands_in_a_table() -> None:
 
 def test_a_partial_answer_of_the_source_is_said_first() -> None:
     html = render(make_result(complete=False))
-    assert html.index("The source answered in part.") < html.index("Uncalibrated.")
+    assert html.index("The source answered in part.") < html.index("Uncalibrated:")
 
 
 def test_each_flag_has_its_row_three_chips_and_a_drawn_one() -> None:

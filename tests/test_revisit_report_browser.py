@@ -92,6 +92,71 @@ def test_the_page_is_whole_and_quiet(browser: Browser, tmp_path: Path, width: in
         assert visit.complaints == []
 
 
+def test_the_first_screen_of_a_phone_has_the_gist(browser: Browser, tmp_path: Path) -> None:
+    warned = _coloured(warnings=("haze on one date", "half of the sky is missing"))
+    with visiting(browser, _file(tmp_path, warned), viewport={"width": 375, "height": 812}) as visit:
+        heads = visit.page.locator(".caveat > summary")
+        for words in (visit.page.locator(".summary"), heads.first, heads.last):
+            box = words.bounding_box()
+            assert box
+            assert box["y"] + box["height"] <= 812
+        assert [one.evaluate("node => node.parentNode.open") for one in heads.all()] == [True] + [False] * (
+            heads.count() - 1
+        )
+        heads.last.click()
+        assert "half of the sky is missing" in visit.page.locator(".caveats").inner_text()
+
+
+def test_on_a_wide_screen_and_on_paper_no_caveat_is_folded(browser: Browser, tmp_path: Path) -> None:
+    address = _file(tmp_path, _coloured(warnings=("haze on one date",)))
+    for options in ({}, {"java_script_enabled": False}):
+        with visiting(browser, address, **options) as visit:
+            if options:
+                visit.page.emulate_media(media="print")
+            assert visit.page.get_by_text("haze on one date").is_visible()
+            assert visit.page.locator(".caveat p").first.is_visible()
+
+
+def test_a_picture_of_the_whole_page_shows_every_card(browser: Browser, tmp_path: Path) -> None:
+    items = [blob(k % 55, (7 * k) % 75) for k in range(120)]
+    with visiting(browser, _file(tmp_path, replace(_coloured(), flags=make_flags(items)))) as visit:
+        shown = "one.firstElementChild.checkVisibility({ contentVisibilityAuto: true })"
+        cards = "[...document.querySelectorAll('article, #list li')]"
+        visit.page.wait_for_function(f"() => {cards}.every((one) => {shown})")
+
+
+def test_of_many_flags_only_the_strongest_are_labelled(browser: Browser, tmp_path: Path) -> None:
+    items = [blob(2 + 2 * (k // 20), 2 + 3 * (k % 20), side=1) for k in range(388)]
+    address = _file(tmp_path, replace(_coloured(), flags=make_flags(items)))
+    for width in (375, 1280):
+        with visiting(browser, address, viewport={"width": width, "height": 900}) as visit:
+            visit.settle()
+            assert 4 <= int(visit.data("labels")) <= 60
+
+
+def test_radar_is_shown_in_polarisations_and_both_dates_in_one(browser: Browser, tmp_path: Path) -> None:
+    power = np.full((2, 60, 80), 0.05, np.float32)
+    later = power.copy()
+    later[:, 10:50, 10:70] = 2.0
+    before, after = (
+        make_raster(make_grid(), when, bands=("VV", "VH"), data=data, quantity="gamma0")
+        for when, data in ((BEFORE, power), (AFTER, later))
+    )
+    address = _file(tmp_path, make_result(flags=(), zones=(), before=before, after=after))
+    with visiting(browser, address) as visit:
+        visit.page.locator("#position").fill("0")
+        for choice, title in (("both", "Both dates in one"), ("false", "After 2024-12-15 08:22 UTC")):
+            visit.page.locator("#colour").select_option(choice)
+            visit.page.wait_for_timeout(200)
+            assert visit.page.locator(".map-tag.right").inner_text() == title
+            shown = picture(visit.page.locator("#stage")).astype(int)
+            middle = shown[shown.shape[0] // 2 - 40, shown.shape[1] // 2]
+            assert bool(middle[0] > middle[1] + 60) is (choice == "both")
+        assert "dB" in visit.page.locator(".legend").inner_text()
+        assert visit.complaints == []
+        assert serious_findings(visit.page) == []
+
+
 def test_the_swipe_shows_before_on_its_left_and_after_on_its_right(visit: Visit) -> None:
     visit.page.locator("#labels-on").uncheck()
     for share in (25, 80):

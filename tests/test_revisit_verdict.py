@@ -37,6 +37,8 @@ def look(day: int = 10, p: float | None = None, **changes: Any) -> Look:
     values: dict[str, Any] = {
         "scene": f"S{day}",
         "acquired": datetime(2024, 12, day, 8, 20, tzinfo=UTC),
+        "reference": "S7",
+        "since": datetime(2024, 12, 7, 8, 20, tzinfo=UTC),
         "valid_share": 1.0,
         "pd": 0.98,
         "false_alarm": 0.02,
@@ -46,7 +48,7 @@ def look(day: int = 10, p: float | None = None, **changes: Any) -> Look:
 
 
 def evidence(*looks: Look, of: Claim | None = None, **changes: Any) -> Evidence:
-    return Evidence(claim=of or claim(), object_kind="aircraft", reference="S1", looks=looks, **changes)
+    return Evidence(claim=of or claim(), object_kind="aircraft", looks=looks, **changes)
 
 
 def verdict(given: Evidence) -> str:
@@ -80,9 +82,91 @@ def test_silence_on_every_look_of_a_covered_window_contradicts() -> None:
 
 def test_what_has_not_left_by_the_end_of_the_window_contradicts() -> None:
     of = claim("left", thing="ship-120m")
-    assert verdict(evidence(look(10), of=of, later=look(15))) == "contradicted"
+    assert verdict(evidence(look(10), of=of, later=(look(15),))) == "contradicted"
     assert verdict(evidence(look(10), of=of)) == "inconclusive"
-    assert verdict(evidence(look(10), of=of, later=look(15, p=1e-5))) == "supported"
+    assert verdict(evidence(look(13, p=1e-5), of=of, later=(look(15, p=1e-5),))) == "supported"
+
+
+def test_what_is_gone_only_after_the_window_may_have_left_after_it() -> None:
+    given = decide(evidence(look(10), of=claim("left"), later=(look(18, p=1e-5),)), places=PLACES)
+    assert given.verdict == "inconclusive"
+    assert given.reasons[0] == "S18: gone by then, but that is after the window: it may have left later"
+
+
+def test_a_change_that_may_have_come_before_the_window_does_not_contradict_unchanged() -> None:
+    long_ago = datetime(2024, 11, 30, 8, 20, tzinfo=UTC)
+    given = decide(evidence(look(13, p=1e-5, since=long_ago), of=claim("unchanged")), places=PLACES)
+    assert given.verdict == "inconclusive"
+    assert "since 2024-11-30, which may have been before the window" in given.reasons[0]
+
+
+def test_unchanged_is_not_supported_by_a_look_early_in_the_window() -> None:
+    assert verdict(evidence(look(9), of=claim("unchanged"))) == "inconclusive"
+
+
+def radar(day: int = 12, p: float | None = None, hour: int = 15, **changes: Any) -> Look:
+    """Return a look by radar, held against a pass of its own orbit."""
+    moment = datetime(2024, 12, day, hour, 33, tzinfo=UTC)
+    own = {"scene": f"R{day}", "acquired": moment, "sensor": "s1", "reference": "R0"}
+    return look(day, p, **(own | changes))
+
+
+def at(x: float, p: float) -> tuple[Match, ...]:
+    return (Match(flag="r1/F1", p_value=p, at=(x, 0.0)),)
+
+
+def test_two_sensors_that_flag_one_spot_support_together_what_neither_does_alone() -> None:
+    optical, by_radar = (
+        one(12, pd=0.7, false_alarm=0.05, matches=at(x, 0.004)) for one, x in ((look, 0.0), (radar, 90.0))
+    )
+    assert verdict(evidence(optical)) == verdict(evidence(by_radar)) == "inconclusive"
+    given = decide(evidence(optical, by_radar), places=1.0)
+    assert given.verdict == "supported"
+    assert given.likelihood_ratio == pytest.approx(14 * 14)
+    assert "R12 (radar) flags the same spot" in given.reasons[1]
+    elsewhere = replace(by_radar, matches=at(400.0, 0.004))
+    assert verdict(evidence(optical, elsewhere)) == "inconclusive"
+
+
+def test_two_looks_that_share_a_reference_do_not_add_up() -> None:
+    looks = [look(day, pd=0.7, false_alarm=0.05, matches=at(0.0, 0.004)) for day in (10, 12)]
+    assert decide(evidence(*looks), places=1.0).verdict == "inconclusive"
+
+
+def test_a_flag_that_the_other_sensor_should_show_and_does_not_is_no_support() -> None:
+    ship = claim(thing="ship-120m")
+    flagged = look(12, p=1e-5)
+    given = decide(Evidence(claim=ship, object_kind="ship", looks=(flagged, radar(12))), places=PLACES)
+    assert given.verdict == "inconclusive"
+    assert any("R12 (radar) does not show it" in reason for reason in given.reasons)
+    # The next day it may have gone; and what radar would have seen was not measured.
+    for other in (radar(13), radar(12, pd=None)):
+        assert decide(Evidence(claim=ship, object_kind="ship", looks=(flagged, other)), places=PLACES).verdict == (
+            "supported"
+        )
+
+
+def test_sensors_that_disagree_on_what_has_left_leave_it_open() -> None:
+    gone, there = look(12, p=1e-5), radar(13, hour=23)
+    assert verdict(evidence(gone, of=claim("left"))) == "supported"
+    assert verdict(evidence(there, of=claim("left"))) == "contradicted"
+    assert verdict(evidence(gone, there, of=claim("left"))) == "inconclusive"
+
+
+def test_unmeasured_radar_neither_contradicts_nor_hinders_what_optical_looks_tell() -> None:
+    of = claim("unchanged", thing="ship-120m")
+    unknown = radar(12, pd=None)
+    assert verdict(evidence(unknown, of=of)) == "inconclusive"
+    assert verdict(evidence(look(12), unknown, of=of)) == "supported"
+    assert verdict(evidence(look(12), replace(unknown, unclear=1), of=of)) == "inconclusive"
+    assert verdict(evidence(look(12), radar(12, pd=0.8), of=of)) == "inconclusive"
+
+
+def test_uncalibrated_looks_are_set_aside_and_named() -> None:
+    odd = radar(12, p=1e-9, calibrated=False, doubt="3 dates only")
+    given = decide(evidence(look(12), odd), places=PLACES)
+    assert given.verdict == "inconclusive"
+    assert "R12 is set aside: not calibrated (3 dates only)" in given.reasons
 
 
 def test_presence_is_never_contradicted_by_the_absence_of_change() -> None:
@@ -113,12 +197,14 @@ def test_without_a_usable_look_imagery_is_insufficient() -> None:
     assert given.verdict == "insufficient imagery"
     assert "S12: haze" in given.reasons
     assert verdict(evidence()) == "insufficient imagery"
-    assert verdict(replace(evidence(look(10, p=1e-6)), reference=None)) == "insufficient imagery"
+    unheld = replace(look(10), reference=None, since=None, rejected="no usable pass of its orbit before the window")
+    given = decide(evidence(unheld), places=PLACES)
+    assert given.reasons[0] == "no usable look before the window to hold it against"
 
 
 @pytest.mark.parametrize("kind", ["present", "appeared", "left", "unchanged", "activity"])
 def test_uncalibrated_runs_are_never_better_than_inconclusive(kind: Kind) -> None:
-    given = evidence(look(10, p=1e-9, calibrated=False, flags=9), of=claim(kind), later=look(15, calibrated=False))
+    given = evidence(look(10, p=1e-9, calibrated=False, flags=9), of=claim(kind), later=(look(15, calibrated=False),))
     assert verdict(given) == "inconclusive"
 
 

@@ -13,20 +13,22 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 from PIL import Image
+from shapely.affinity import translate
+from shapely.ops import unary_union
 
 from revisit.journal import jobs, journal, journal_path
 from revisit.outputs import write_run
 from revisit.picture import shades, shared_stretch
-from revisit.runs import open_run
+from revisit.runs import find_runs, open_run
 from revisit.viewer.catalogue import Catalogue
-from tests.standin import AFTER, BEFORE, blob, make_flags, make_grid, make_raster, make_result
+from tests.standin import AFTER, BEFORE, blob, make_flags, make_grid, make_raster, make_result, make_zone
 
 ROOT = Path(__file__).parents[1]
 START = "from revisit.cli.main import main; main()"
@@ -262,6 +264,25 @@ def test_only_some_pictures_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyP
     shutil.rmtree(tmp_path / "run")
     with pytest.raises(LookupError):
         catalogue.picture("other", 0)
+
+
+def test_a_zone_in_parts_and_a_second_sensor_are_shown(tmp_path: Path) -> None:
+    grid = make_grid()
+    parts = unary_union([make_zone(grid).geometry, translate(make_zone(grid).geometry, 0.006, 0.002)])
+    zones = (replace(make_zone(grid), geometry=parts),)
+    write_run(make_result(grid, zones=zones), tmp_path / "optical")
+    power = np.full((2, *grid.shape), 0.05, np.float32)
+    before, after = (
+        make_raster(grid, when, bands=("VV", "VH"), data=power, quantity="gamma0") for when in (BEFORE, AFTER)
+    )
+    write_run(make_result(grid, zones=zones, flags=(), before=before, after=after), tmp_path / "radar")
+    runs, problems = find_runs(tmp_path)
+    catalogue = Catalogue(runs, problems)
+    areas = json.loads(catalogue.document)["areas"]
+    assert sorted(area["sensor"] for area in areas) == ["optical", "radar"]
+    assert all(area["zones"][0]["path"].count("M") == 2 for area in areas)
+    for key in catalogue.areas:
+        assert catalogue.picture(key, 0).startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(("arguments", "words"), [(["none"], "is no folder"), ([".", "--port", "80"], "--port 80")])

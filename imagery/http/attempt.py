@@ -93,7 +93,9 @@ class Sender:
         request, renew = trial.request, trial.refused
         trial.refused, trial.renewed = False, trial.renewed or renew
         signed = request.sign(request.url, renew) if request.sign else Signed(url=request.url)
-        body = None if request.body is None else json.dumps(request.body, sort_keys=True, allow_nan=False).encode()
+        body = request.content
+        if request.body is not None:
+            body = json.dumps(request.body, sort_keys=True, allow_nan=False).encode()
         return Outgoing(
             method=request.method,
             url=signed.url,

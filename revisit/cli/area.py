@@ -27,6 +27,7 @@ Draw = Annotated[bool, typer.Option("--draw", help="Draw the outline and zones i
 Over = Annotated[
     Path | None, typer.Option(help="Folder of runs whose newest picture is drawn on.", show_default="runs, where it is")
 ]
+Basemap = Annotated[Path | None, typer.Option(metavar="FILE", help="A GeoTIFF of your own to draw on instead.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the file where it exists.")]
 Area = Annotated[str, typer.Argument(metavar="AREA", help="A built-in site's name, or an area file.")]
 Png = Annotated[Path | None, typer.Option(help="Write a map picture here.")]
@@ -77,10 +78,10 @@ def _newest_area(over: Path | None, name: str) -> AOI:
     return area_of_run(newest, clean_name(name, "the name of the area"))
 
 
-def _draw(aoi: AOI, path: Path, over: Path | None) -> None:
+def _draw(aoi: AOI, path: Path, over: Path | None, own: Path | None) -> None:
     """Serve the page on which an area is drawn, until Ctrl-C; the file is written when the reader saves."""
     from revisit.cli.view import chosen_port
-    from revisit.viewer.draw import Drawing, backdrop, make_drawing_app
+    from revisit.viewer.draw import Drawing, backdrop, basemap, make_drawing_app
     from revisit.viewer.server import ADDRESS, new_token, serve
 
     port, token = chosen_port(None), new_token()
@@ -89,7 +90,8 @@ def _draw(aoi: AOI, path: Path, over: Path | None) -> None:
         typer.echo(f"http://{ADDRESS}:{port}/{token}/")
         tell(f"open this address in a browser of this machine and draw; Save writes {path}, Ctrl-C ends")
 
-    drawing = Drawing(aoi, backdrop(aoi, _runs(over)), path, lambda saved: tell(f"{path}: {len(saved.zones)} zones"))
+    sheet = basemap(own.resolve(), aoi) if own else backdrop(aoi, _runs(over))
+    drawing = Drawing(aoi, sheet, path, lambda saved: tell(f"{path}: {len(saved.zones)} zones"))
     serve(make_drawing_app(drawing, token=token, port=port), port, ready)
 
 
@@ -105,6 +107,7 @@ def define(  # noqa: PLR0913 - the command line's options, one a parameter
     wkt: Wkt = None,
     draw: Draw = False,
     over: Over = None,
+    basemap: Basemap = None,
     force: Force = False,
 ) -> None:
     """Write NAME.geojson, an area for the other commands, into the current folder.
@@ -123,6 +126,8 @@ def define(  # noqa: PLR0913 - the command line's options, one a parameter
     alone = draw and not any(value is not None for value in (*ways.values(), radius, layer))
     if over is not None and not draw:
         raise UsageError("--over belongs to --draw")
+    if basemap is not None and not draw:
+        raise UsageError("--basemap belongs to --draw")
     if not alone:
         _check_choice(ways, radius=radius, layer=layer)
     from aoi import formats
@@ -132,7 +137,7 @@ def define(  # noqa: PLR0913 - the command line's options, one a parameter
     path = _free_path(name, force=force)
     aoi: AOI
     if alone:
-        _draw(_newest_area(over, name), path, over)
+        _draw(_newest_area(over, name), path, over, basemap)
         return
     if bbox is not None:
         aoi = formats.area_from_bbox(name, *bbox)
@@ -143,7 +148,7 @@ def define(  # noqa: PLR0913 - the command line's options, one a parameter
     else:
         aoi = formats.area_from_wkt(name, wkt or "")
     if draw:
-        _draw(aoi, path, over)
+        _draw(aoi, path, over, basemap)
         return
     write_area(aoi, path)
     tell(f"{aoi.name}: {where(area_facts(aoi))}; {len(aoi.zones)} zones")

@@ -22,7 +22,9 @@ Area = Annotated[
 ]
 Before = Annotated[str | None, typer.Option(help="Day of the earlier scene, such as 2024-12-07.", show_default=False)]
 After = Annotated[str | None, typer.Option(help="Day of the later scene.", show_default=False)]
-Sensor = Annotated[str | None, typer.Option(help="auto, s2 or s1.", show_default="auto")]
+Sensor = Annotated[
+    str | None, typer.Option(help="auto (both, as far as there are dates), s2 or s1.", show_default="auto")
+]
 From = Annotated[
     str | None,
     typer.Option(
@@ -43,7 +45,7 @@ Alarms = Annotated[
     float | None,
     typer.Option(
         "--false-alarms",
-        help="Flags that chance alone may give per km2 of searched ground, both scales together.",
+        help="Flags that chance alone may give per km2 of searched ground, both scales and all sensors together.",
         show_default="1.0",
     ),
 ]
@@ -115,7 +117,7 @@ def _print(result: Result, folder: Path, *, as_json: bool) -> None:
         from revisit.flags import flag_properties
         from revisit.manifest import manifest
 
-        flags = [flag_properties(flag, result) for flag in result.flags]
+        flags = [flag_properties(flag, part) for flag, part in result.each_flag()]
         print_json({"folder": str(folder), "run": manifest(result), "flags": flags})
         return
     from revisit.digest import digest

@@ -154,6 +154,8 @@ def detectability(  # noqa: PLR0913, PLR0917 - the command line's options, one a
         "area": area,
         "before": before,
         "after": after,
+        # The objects are put into optical images; `compare` measures what radar would have seen.
+        "sensor": "s2",
         "source": source,
         "within_days": within,
     }

@@ -10,7 +10,9 @@ import typer
 Folder = Annotated[
     Path, typer.Argument(metavar="DIR", help="A run's folder; for gif, webp and mp4 also one that holds several runs.")
 ]
-Form = Annotated[str, typer.Option("--format", help="gpkg, kmz, geojson, csv, cog, png, pdf, gif, webp or mp4.")]
+Form = Annotated[
+    str, typer.Option("--format", help="gpkg, kmz, geojson, csv, cog, overlays, png, pdf, gif, webp or mp4.")
+]
 Out = Annotated[
     Path | None,
     typer.Option(

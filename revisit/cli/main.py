@@ -22,10 +22,13 @@ from revisit.cli.import_ import import_scenes
 from revisit.cli.replay import replay
 from revisit.cli.rfi import rfi
 from revisit.cli.scenes import scenes
+from revisit.cli.series import series
 from revisit.cli.sites import sites
+from revisit.cli.survey import survey
 from revisit.cli.terminal import Session, fail
 from revisit.cli.verify import verify
 from revisit.cli.view import view
+from revisit.cli.watch import watch_app
 from revisit.errors import DONE, INTERRUPTED, WRONG_INPUT, exit_code
 
 BROKEN_PIPE = 141
@@ -44,11 +47,14 @@ app.add_typer(area_app, name="area")
 app.command("import")(import_scenes)
 app.command("scenes")(scenes)
 app.command("compare")(compare)
+app.command("series")(series)
 app.command("detectability")(detectability)
 app.command("rfi")(rfi)
 app.command("check")(check)
 app.command("verify")(verify)
 app.command("replay")(replay)
+app.add_typer(watch_app, name="watch")
+app.command("survey")(survey)
 app.command("demo")(demo)
 app.add_typer(cache_app, name="cache")
 app.command("doctor")(doctor)

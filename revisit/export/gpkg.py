@@ -41,7 +41,7 @@ CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT, f_table_catalog
     description TEXT, owner TEXT, ui TEXT, update_time DATETIME);
 """
 _NUMBERS = {"lon", "lat", "length_m", "width_m", "orientation_deg", "area_m2", "contrast", "p_value", "false_alarms"}
-_NUMBERS |= {"accuracy_m"}
+_NUMBERS |= {"accuracy_m", "likelihood_ratio", "combined_likelihood_ratio"}
 
 
 @dataclass(frozen=True, kw_only=True)

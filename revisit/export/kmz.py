@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -18,6 +17,7 @@ from shapely.geometry.base import BaseGeometry
 
 from revisit.export.pictures import dates
 from revisit.export.tables import candidates_text
+from revisit.export.zipped import write_zip
 from revisit.picture import Shades, shades, shared_stretch
 from revisit.runs import SavedFlag, SavedRun
 from revisit.symbols import SIGN_COLOURS, SIMULATED, ZONE_COLOUR
@@ -27,8 +27,6 @@ _NAMESPACE = "http://www.opengis.net/kml/2.2"
 _FINER = 3
 """Pixels of an overlay per pixel of the grid: a nearest-neighbour turn then moves no edge by more than a sixth."""
 _MOST_SIDE = 6000
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The same run gives the same bytes."""
 _FACTS = (
     ("change", "change"), ("scale", "scale"), ("zone", "zone"), ("length_m", "length, m"), ("width_m", "width, m"),
     ("contrast", "contrast"), ("p_value", "p per place"), ("false_alarms", "expected by chance"),
@@ -89,7 +87,7 @@ def _flag(folder: Element, flag: SavedFlag, run: SavedRun) -> None:
     """Add a flag with its numbers."""
     mark = _add(folder, "Placemark")
     _add(mark, "name", flag.id)
-    _span(mark, str(run.manifest["after"]), None)
+    _span(mark, str(flag.properties.get("after") or run.manifest["after"]), None)
     _add(mark, "styleUrl", f"#{flag.change}")
     data = _add(mark, "ExtendedData")
     values = {title: flag.properties.get(key) for key, title in _FACTS}
@@ -185,6 +183,4 @@ def write_kmz(run: SavedRun, path: Path) -> None:
         Image.fromarray(picture).save(buffer, "PNG", compress_level=6)
         files[f"files/{role}.png"] = buffer.getvalue()
     text = b'<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(_document(run, box), encoding="utf-8")
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in {"doc.kml": text, **files}.items():
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED)
+    write_zip(path, {"doc.kml": text, **files})

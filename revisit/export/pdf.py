@@ -43,7 +43,7 @@ def browser() -> str | None:
     return next((path for name in BROWSERS if (path := shutil.which(name))), None)
 
 
-def _print(program: str, page: Path, target: Path) -> None:
+def print_page(program: str, page: Path, target: Path) -> None:
     """Print a page to a file with a browser that keeps to itself: its own profile, no calls home."""
     # Chromium's own sandbox cannot be set up by root; the page's policy lets nothing run but our script.
     as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
@@ -62,7 +62,7 @@ def _print(program: str, page: Path, target: Path) -> None:
         raise UsageError(f"{program} could not print {page}: {' '.join(last) or f'exit code {done.returncode}'}")
 
 
-class _Pages:
+class Pages:
     """Pages that are written from top to bottom."""
 
     def __init__(self, notice: str) -> None:
@@ -127,7 +127,7 @@ def _cells(flag: SavedFlag, *, calibrated: bool) -> list[str]:
 def plain_pages(run: SavedRun) -> list[Image.Image]:
     """Return the gist of a run's report as pages: caveats first, pictures, flags, scenes, licences."""
     manifest, calibrated = run.manifest, bool(run.manifest["calibrated"])
-    pages = _Pages(run.notice)
+    pages = Pages(run.notice)
     if run.simulated:
         pages.text(SIMULATED, 34, "#7a0f2b")
     pages.text(f"{run.name}: {manifest['before'][:10]} compared with {manifest['after'][:10]}", 32)
@@ -149,7 +149,8 @@ def plain_pages(run: SavedRun) -> list[Image.Image]:
             pages.text(f"consistent with: {named}", 16, _SOFT, after=2)
     pages.text("Scenes", 26)
     for scene in manifest["scenes"]:
-        taken = stamp(run.acquired(scene["role"])) if scene["role"] in ("before", "after") else scene["acquired"]
+        shown = scene["role"] in ("before", "after") and scene in run.compared_scenes
+        taken = stamp(run.acquired(scene["role"])) if shown else scene["acquired"]
         pages.text(f"{scene['role']}: {scene['id']}, {taken}", 19, after=2)
     pages.text("Licences", 26)
     pages.text(f"{run.notice}. The software is revisit, Apache-2.0. report.html beside this run has all of it.", 19)
@@ -173,7 +174,7 @@ def write_pdf(run: SavedRun, path: Path) -> None:
     """
     program, page = browser(), run.folder / "report.html"
     if program and page.is_file():
-        _print(program, page.resolve(), path)
+        print_page(program, page.resolve(), path)
         return
     first, *rest = plain_pages(run)
     first.save(path, "PDF", save_all=True, append_images=rest, resolution=_DPI, title=f"{run.name}: {run.notice}")

@@ -25,6 +25,8 @@ _WIDE = 1.4
 _GAP, _PAPER = 12, "#f7f7f5"
 _SENSORS = {"s2": "Sentinel-2 MSI (optical)", "s1": "Sentinel-1 C-band radar"}
 _LEAST_WIDTH = 900
+_LABEL_ROOM, _LEAST_LABELS = 32_000, 12
+"""Picture pixels of map for each label, and labels that even a small map may have: the strongest flags get them."""
 
 
 def dates(run: SavedRun) -> dict[Role, Raster]:
@@ -68,14 +70,16 @@ def _draw_marks(picture: Image.Image, run: SavedRun, factor: int) -> None:
         for line in projected_lines(zone.geometry, run.grid) if zone.geometry is not None else ():
             draw_dots(draw, line * factor, ZONE_COLOUR)
     taken = np.zeros(picture.size[::-1], np.bool_)
-    for flag in run.flags:
+    most = max(taken.size // _LABEL_ROOM, _LEAST_LABELS)
+    for number, flag in enumerate(run.flags):
         rings = [shapely.get_coordinates(ring) * factor for ring in shapely.get_rings(run.outline(flag))]
         colour = SIGN_COLOURS[flag.change]  # type: ignore[index]  # checked when it was read
         for ring in rings:
             draw_line(draw, ring, colour, width=2, broken=flag.scale == "area")
-        points = np.clip(np.concatenate(rings), 0, taken.shape[::-1])
-        text = labelled(flag.id, flag.change)  # type: ignore[arg-type]
-        draw_label(draw, text, colour, points=points, taken=taken, size=17)
+        if number < most:
+            points = np.clip(np.concatenate(rings), 0, taken.shape[::-1])
+            text = labelled(flag.id, flag.change)  # type: ignore[arg-type]
+            draw_label(draw, text, colour, points=points, taken=taken, size=17)
 
 
 def mounted(picture: Image.Image, strip: Strip) -> Image.Image:

@@ -17,6 +17,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 COLUMNS = (
     "id", "change", "scale", "zone", "lon", "lat", "length_m", "width_m", "orientation_deg", "area_m2", "contrast",
     "p_value", "false_alarms", "candidates", "sensor", "before", "after", "scenes", "notes", "area", "notice",
+    "agrees_with", "likelihood_ratio", "combined_likelihood_ratio",
 )  # fmt: skip
 
 
@@ -37,7 +38,7 @@ def flag_row(flag: SavedFlag, run: SavedRun) -> dict[str, Any]:
     """Return a flag as one row of plain values, by `COLUMNS`."""
     middle = flag.geometry.representative_point()
     values = flag.properties
-    lists = {key: "; ".join(map(str, values.get(key) or [])) for key in ("scenes", "notes")}
+    lists = {key: "; ".join(map(str, values.get(key) or [])) for key in ("scenes", "notes", "agrees_with")}
     own = {"lon": round(middle.x, 6), "lat": round(middle.y, 6), "area": run.name, "notice": run.notice}
     row = {**values, **lists, **own, "candidates": candidates_text(values)}
     return {column: row.get(column) for column in COLUMNS}

@@ -11,6 +11,7 @@ from revisit.errors import UsageError
 from revisit.export.film import write_animation, write_film
 from revisit.export.gpkg import write_geopackage
 from revisit.export.kmz import write_kmz
+from revisit.export.overlays import write_overlays
 from revisit.export.pdf import write_pdf
 from revisit.export.pictures import write_sheet, write_stack
 from revisit.export.qgis import flags_style
@@ -38,6 +39,7 @@ FORMATS: Mapping[str, Format] = {
     "geojson": Format(suffix=".geojson", write=lambda runs, path: _save(path, as_geojson(runs[0])), styled=True),
     "csv": Format(suffix=".csv", write=lambda runs, path: _save(path, as_csv(runs[0]))),
     "cog": Format(suffix=".tif", write=lambda runs, path: write_stack(runs[0], path)),
+    "overlays": Format(suffix="-overlays.zip", write=lambda runs, path: write_overlays(runs[0], path)),
     "png": Format(suffix=".png", write=lambda runs, path: write_sheet(runs[0], path)),
     "pdf": Format(suffix=".pdf", write=lambda runs, path: write_pdf(runs[0], path)),
     "gif": Format(suffix=".gif", write=lambda runs, path: write_animation(runs, path, "GIF"), many=True),

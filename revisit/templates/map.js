@@ -7,6 +7,8 @@ const LIGHT = "#ffffff";
 const WIDTHS = { 1: 1.25, 2: 2, 3: 3 };
 const MOST_ZOOM = 48; // screen pixels per pixel of the grid
 const GRID_FROM = 14; // from this zoom on the pixels' edges are drawn
+const LABEL_ROOM = 9000; // square screen pixels of map for each label
+const MOST_LABELS = 60;
 const BLINK_MS = 700; // under the three flashes a second that can harm
 const TEXT = "600 12px system-ui, sans-serif";
 const REDUCED = matchMedia("(prefers-reduced-motion: reduce)");
@@ -172,9 +174,20 @@ const pixelMap = (host, first) => {
     ctx.fillStyle = colour;
     ctx.fillText(text, x + 4, y + 12.5);
   };
+  // What labels must not hide, as lines of text: the dates' tags, and the scale bar with its arrow.
+  const furniture = (pane) => {
+    const tagged = tags.filter((tag) => !tag.hidden).flatMap((tag) => {
+      const [x, y, w] = [tag.offsetLeft, tag.offsetTop, tag.offsetWidth];
+      return tag.offsetHeight > 30 ? [{ x, y, w }, { x, y: y + 18, w }] : [{ x, y: y + 3, w }];
+    });
+    const scale = [43, 24].map((up) => ({ x: 0, y: size.h - up, w: Math.min(size.w * 0.25, 160) + 60 }));
+    return [...tagged, ...scale].filter(({ x, y, w }) => x + w > pane.x && x < pane.x + pane.w && y > pane.y - 20 && y < pane.y + pane.h);
+  };
   const drawLabels = (pane, [left, top], taken) => {
     ctx.font = TEXT;
-    const free = (x, y, w) => taken.every((o) => x + w < o.x || o.x + o.w < x || Math.abs(o.y - y) > 18);
+    const free = (x, y, w) => taken.every((o) => x + w + 3 < o.x || o.x + o.w + 3 < x || Math.abs(o.y - y) > 20);
+    // The strongest flags come first: labels are given to as many as can be read, the list names all.
+    const most = taken.length + clamp((pane.w * pane.h) / LABEL_ROOM, 6, MOST_LABELS);
     const named = scene.flags.filter((flag) => flag.label);
     const order = named.filter((flag) => flag.id === state.selected).concat(named);
     for (const flag of order) {
@@ -187,7 +200,7 @@ const pixelMap = (host, first) => {
       if (!free(at[0], at[1], w)) continue;
       taken.push({ x: at[0], y: at[1], w });
       plate(flag.label, at[0], at[1], scene.colours[flag.sign]);
-      if (taken.length > 160) break;
+      if (taken.length >= most) break;
     }
   };
   // A zone's name stands inside its upper edge, or its lower one, or nowhere: the flags' labels come first.
@@ -245,8 +258,10 @@ const pixelMap = (host, first) => {
       }
       drawSelected(at);
     }
-    const taken = [];
+    const taken = furniture(pane);
+    const kept = taken.length;
     if (state.flags && state.labels) drawLabels(pane, at, taken);
+    host.dataset.labels = taken.length - kept;
     if (state.zones && state.labels) drawZoneNames(pane, at, taken);
     if (cursor) {
       const [col, row] = cursor.map(Math.floor);

@@ -33,11 +33,12 @@
     return `row ${Math.floor(row)}, column ${Math.floor(col)} · ${degrees(lat, "NS")} ${degrees(lon, "EW")}`;
   };
   const facesOf = (kind) => {
-    const whole = kind.startsWith("statistic");
+    const title = { "statistic-object": "Change heat, objects", "statistic-area": "Change heat, areas", both: "Both dates in one" }[kind];
+    const whole = title !== undefined;
     const before = whole ? "picture-before" : `${kind}-before`;
     return [
       { title: `Before ${stage.dataset.before}`, image: picture(before) },
-      { title: whole ? "Statistic of the change" : `After ${stage.dataset.after}`, image: picture(whole ? kind : `${kind}-after`) },
+      { title: whole ? title : `After ${stage.dataset.after}`, image: picture(whole ? kind : `${kind}-after`) },
     ];
   };
 
@@ -75,6 +76,7 @@
     position.value = Math.round(state.at * 100);
     position.setAttribute("aria-valuetext", `${position.value} percent of the width shows the before date`);
     byId("slide").hidden = state.mode !== "swipe";
+    byId("instrument").dataset.mode = state.mode;
     for (const button of modes) button.setAttribute("aria-pressed", String(button.dataset.mode === state.mode));
   };
 
@@ -97,6 +99,17 @@
   byId("previous")?.addEventListener("click", () => map.next(-1));
   for (const button of choices) button.addEventListener("click", () => choose(button.dataset.flag));
   for (const link of document.querySelectorAll(".to-map")) link.addEventListener("click", () => choose(link.dataset.flag));
+  const caveats = [...document.querySelectorAll(".caveat")];
+  const unfold = () => caveats.forEach((caveat) => { caveat.open = true; });
+  if (matchMedia("(min-width: 62rem)").matches) unfold();
+  addEventListener("beforeprint", unfold);
+  // Cards out of sight are laid out after the page has come up, so that a picture of the whole page shows them too.
+  const hidden = [...document.querySelectorAll("article, #list li")];
+  const layOut = (idle) => {
+    do hidden.shift()?.style.setProperty("content-visibility", "visible"); while (hidden.length && idle.timeRemaining() > 8);
+    if (hidden.length) requestIdleCallback(layOut);
+  };
+  addEventListener("load", () => window.requestIdleCallback?.(layOut));
   for (const name of ["flags", "labels", "zones"]) {
     byId(`${name}-on`).addEventListener("change", (event) => map.layer(name, event.target.checked));
   }

@@ -11,6 +11,7 @@ from functools import cached_property
 from threading import Lock
 from typing import Any
 
+import numpy as np
 import shapely
 from PIL import Image
 from shapely.geometry.base import BaseGeometry
@@ -60,7 +61,8 @@ class Area:
 
 def _signature(run: SavedRun) -> str:
     """Return what two runs of one area have in common."""
-    return json.dumps([run.name, run.grid.crs, list(run.grid.transform)[:6], run.grid.shape])
+    shown = [run.manifest["detection"].get(key) for key in ("quantity", "bands")]
+    return json.dumps([run.name, run.grid.crs, list(run.grid.transform)[:6], run.grid.shape, shown])
 
 
 def areas_of(runs: Sequence[SavedRun]) -> tuple[Area, ...]:
@@ -88,6 +90,9 @@ def _flag(flag: SavedFlag, run: SavedRun, key: str) -> dict[str, Any]:
         "sign": flag.change,
         "scale": flag.scale,
         "zone": values.get("zone"),
+        "sensor": values.get("sensor"),
+        "before": values.get("before"),
+        "after": values.get("after"),
         **{name: values.get(name) for name in numbers},
         "candidates": candidates_text(values),
         "notes": [str(note) for note in values.get("notes") or []],
@@ -102,9 +107,10 @@ def _zones(area: Area) -> list[dict[str, Any]]:
     for zone in run.zones:
         lines = projected_lines(zone.geometry, run.grid) if zone.geometry is not None else ()
         if lines:
-            points = shapely.multilinestrings(list(lines))
+            points = np.concatenate(lines)
+            bounds = [*points.min(axis=0).tolist(), *points.max(axis=0).tolist()]
             path = "".join("M" + " ".join(f"{x:.1f},{y:.1f}" for x, y in line.tolist()) for line in lines)
-            found.append({"name": zone.name, "kind": zone.kind, "path": path, "box": list(points.bounds)})
+            found.append({"name": zone.name, "kind": zone.kind, "path": path, "box": bounds})
     return found
 
 
@@ -134,6 +140,7 @@ def _area(area: Area) -> dict[str, Any]:
     return {
         "key": area.key,
         "name": area.runs[0].name,
+        "sensor": "radar" if area.runs[0].manifest["detection"].get("quantity") != "reflectance" else "optical",
         "box": list(area.runs[0].area.bounds),
         "cols": grid.width,
         "rows": grid.height,

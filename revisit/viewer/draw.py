@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
+from pyproj import CRS
 from shapely.geometry import box, mapping
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -22,7 +24,11 @@ from aoi import AOI, ZONE_KINDS, AOIError, Grid
 from aoi.formats import read_area
 from aoi.geojson import area_as_geojson, write_area
 from aoi.geometry import grid_for, to_crs
-from revisit.picture import shades, shared_stretch
+from imagery.opening import Header, inspect
+from imagery.patch import put_on_grid, read_patch
+from imagery.raster import BoolArray, FloatArray
+from revisit.errors import UsageError
+from revisit.picture import Shades, shades, shared_stretch
 from revisit.report_map import place_terms
 from revisit.runs import SavedRun
 from revisit.viewer.guard import Guard
@@ -32,6 +38,9 @@ from revisit.wording import stamp
 GSD_M = 10.0
 """Of the page's grid where there is no picture; drawing is not bound to it."""
 MARGIN_PX = 40
+MOST_SIDE = 2000
+"""Pixels of a basemap along the longer side of the area."""
+METRES_A_DEGREE = 111_320.0
 MOST_BYTES = 1_000_000
 """Of a drawing."""
 SAVE = "save"
@@ -68,6 +77,57 @@ def backdrop(aoi: AOI, runs: list[SavedRun]) -> Backdrop:
             return Backdrop(grid=run.grid, picture=buffer.getvalue(), words=words)
     grid = grid_for(aoi, GSD_M).padded(MARGIN_PX)
     return Backdrop(grid=grid, picture=None, words="no picture: an empty sheet")
+
+
+def _spacing(header: Header, aoi: AOI) -> float:
+    """Return the pixels, metres, on which a basemap is shown: its own, but no more than `MOST_SIDE` across the area."""
+    own = header.transform.a * (1.0 if CRS.from_user_input(header.crs).is_projected else METRES_A_DEGREE)
+    coarse = grid_for(aoi, GSD_M)
+    return float(max(own, max(coarse.shape) * GSD_M / MOST_SIDE))
+
+
+def _shown(numbers: FloatArray, valid: BoolArray, *, ready: bool) -> Shades:
+    """Return three bands (band, row, col) as colours; what is no picture of 8 bits yet is stretched band by band."""
+    colours = np.zeros((*valid.shape, 4), np.uint8)
+    for band, values in enumerate(numbers):
+        inside = values[valid]
+        low, high = (0.0, 255.0) if ready or not inside.size else np.percentile(inside, (0.5, 99.7))
+        share = (values - low) / max(high - low, 1e-9)
+        colours[..., band] = np.where(valid, 255 * np.clip(share, 0, 1), 0).round()
+    colours[..., 3] = np.where(valid, 255, 0)
+    return colours
+
+
+def basemap(path: Path, aoi: AOI) -> Backdrop:
+    """Return the part of a georeferenced picture that an area needs.
+
+    Parameters
+    ----------
+    path
+        A GeoTIFF or JPEG 2000 file in any CRS: its first three bands are red, green and blue, or its first is grey.
+    aoi
+        What is drawn.
+
+    Raises
+    ------
+    RefusedFileError
+        For a file that is none, or does not say where it lies.
+    UsageError
+        Where it does not cover the area.
+    """
+    header = inspect(path)
+    spacing = _spacing(header, aoi)
+    grid = grid_for(aoi, spacing).padded(MARGIN_PX)
+    bands = (1, 2, 3) if len(header.dtypes) >= 3 else (1,)
+    found = [put_on_grid(read_patch(path, grid, band_index=band, keep_zero=True), grid) for band in bands]
+    valid = np.logical_and.reduce([present for _, present in found])
+    if not valid.any():
+        raise UsageError(f"{path} shows nothing of {aoi.name}; give a basemap that covers it")
+    numbers = np.stack([found[min(band, len(found) - 1)][0] for band in range(3)])
+    buffer = io.BytesIO()
+    colours = _shown(numbers, valid, ready=header.dtypes[0] == "uint8")
+    Image.fromarray(colours).save(buffer, "PNG", compress_level=1)
+    return Backdrop(grid=grid, picture=buffer.getvalue(), words=f"{path.name}, a basemap without a known date")
 
 
 def area_of_run(run: SavedRun, name: str) -> AOI:

@@ -4,6 +4,7 @@
   const SVG = "http://www.w3.org/2000/svg";
   const MOST_ROWS = 300; // of the list; the map shows all that pass the filters
   const POLL_MS = 2000;
+  const SENSORS = { s1: "radar, " }; // what is not said is optical
   const stage = byId("stage");
   const shown = { area: null, left: 0, right: 1, flag: null };
   let data = { areas: [], runs: [], flags: [] };
@@ -84,15 +85,15 @@
     const facts = {
       Zone: flag.zone ?? "outside the zones", "Length x width": `${number(flag.length_m)} x ${number(flag.width_m)} m`,
       Area: `${number(flag.area_m2)} m²`, Contrast: signed(flag.contrast),
-      p: run.calibrated ? number(flag.p_value, 2) : "uncalibrated",
-      "Expected by chance": run.calibrated ? number(flag.false_alarms, 2) : "not known",
+      p: (flag.p_value ?? null) === null ? "uncalibrated" : number(flag.p_value, 2),
+      "Expected by chance": (flag.p_value ?? null) === null ? "not known" : number(flag.false_alarms, 2),
       "Consistent with": flag.candidates || "none named", Scale: flag.scale,
     };
     const list = node("dl");
     for (const [key, value] of Object.entries(facts)) list.append(node("dt", {}, key), node("dd", {}, value));
     const notes = node("ul", {}, ...flag.notes.map((note) => node("li", {}, note)));
     inspector.replaceChildren(
-      node("h3", {}, `${flag.id}: ${flag.sign}, ${day(run.before)} to ${day(run.after)}`), list, ...(flag.notes.length ? [notes] : []),
+      node("h3", {}, `${flag.id}: ${flag.sign}, ${SENSORS[flag.sensor] ?? ""}${day(flag.before ?? run.before)} to ${day(flag.after ?? run.after)}`), list, ...(flag.notes.length ? [notes] : []),
     );
     if (run.report) {
       const link = node("a", { href: `run/${run.key}/report.html#${flag.id}`, target: "_blank", rel: "noopener" }, "Its pixels and numbers in the report");
@@ -199,6 +200,7 @@
       cols: area.cols, rows: area.rows, gsd: area.gsd, zones, watermark: area.watermark, colours: data.colours, flags: [],
       describe: describe(area), faces: [{ title: "" }, { title: "" }], on: { change: changed, select: choose },
     };
+    for (const side of ["cols", "rows"]) stage.style.setProperty(`--${side}`, area[side]);
     if (map) map.show({ ...scene, fresh: true });
     else map = pixelMap(stage, scene);
     showRun(runs.at(-1));
@@ -235,12 +237,19 @@
     const runs = runsOf(area);
     const flags = runs.reduce((sum, run) => sum + run.flags, 0);
     const button = node("button", { type: "button", "data-area": area.key, "aria-pressed": "false" }, area.name,
-      node("span", { class: "small" }, `${plural(runs.length, "run")}, ${plural(flags, "flag")}; last ${day(runs.map((run) => run.after).sort().at(-1))}`));
+      node("span", { class: "small" }, `${area.sensor}; ${plural(runs.length, "run")}, ${plural(flags, "flag")}; last `,
+        node("b", {}, day(runs.map((run) => run.after).sort().at(-1)))));
     button.addEventListener("click", () => showArea(area.key));
     return node("li", {}, button);
   };
   const load = async () => {
-    data = await (await fetch("runs.json")).json();
+    const answer = await fetch("runs.json");
+    if (!answer.ok) {
+      byId("sum").textContent = `The runs could not be read (${answer.status}): something in this folder is not as a run leaves it.`;
+      document.querySelector("main").hidden = true;
+      return;
+    }
+    data = await answer.json();
     byId("sum").textContent = `${plural(data.runs.length, "run")} of ${plural(data.areas.length, "area")}, ${plural(data.flags.length, "flag")}`;
     byId("problems").hidden = !data.problems.length;
     byId("problems").textContent = data.problems.slice(0, 5).join("\n");

@@ -1,0 +1,141 @@
+"""Places that come and go over dates are found, dated and told from chance; optical and radar alike."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from detect.activity import count_on, hear, restlessness
+from detect.departures import Departures, optical_departures
+from detect.errors import DetectError
+from detect.radar_departures import radar_departures
+from detect.scan import Scan, scan_places
+from detect.scan_tail import TooFewMaximaError, fit_scan_tail
+from detect.tracks import Track, follow_places, size_of
+from tests.speckled import date as radar_date
+
+SIZE, DATES = 130, 12
+STAND, BERTH, OFTEN = (40, 60), (85, 30), (90, 95)
+DAYS = np.linspace(0.0, 55.0, DATES)
+STRATA = np.ones((SIZE, SIZE), np.uint8)
+STAYS = {STAND: range(7, DATES), BERTH: range(5), OFTEN: [k for k in range(DATES) if k != 6]}
+"""From the eighth date on; until the fifth; always but on one date."""
+
+
+def image(k: int) -> np.ndarray:
+    """Return date k (4, row, col) with its own light, stains and noise, and what stands there."""
+    ground, day = np.random.default_rng(5), np.random.default_rng(100 + k)
+    texture = gaussian_filter(ground.standard_normal((SIZE, SIZE)), 2.0)
+    picture = np.array([0.12, 0.16, 0.2, 0.25])[:, None, None] * (1 + 0.1 * texture / texture.std())
+    for (row, col), dates in STAYS.items():
+        if k in dates:
+            picture[:, row - 2 : row + 3, col - 1 : col + 2] += 0.12
+    picture = np.stack([gaussian_filter(band, 0.6) for band in picture])
+    stains = gaussian_filter(day.standard_normal((SIZE, SIZE)), 6.0)
+    light = 1 + 0.03 * day.standard_normal((4, 1, 1))
+    noise = 0.0015 * day.standard_normal(picture.shape)
+    return np.asarray(light * picture * (1 + 0.01 * stains / stains.std()) + noise, dtype=np.float32)
+
+
+@cache
+def optical() -> tuple[Departures, Scan, tuple[Track, ...]]:
+    """Return a followed series in which date 9 is half hidden, the stand with it."""
+    dates = np.stack([image(k) for k in range(DATES)]).astype(np.float32)
+    valid = np.ones((DATES, SIZE, SIZE), bool)
+    valid[8, :65] = False
+    seen = optical_departures(dates, valid, gsd=10.0)
+    scan = scan_places(seen, STRATA, false_places_per_km2=0.5)
+    return seen, scan, follow_places(seen, scan, DAYS, STRATA, rng=np.random.default_rng(1))
+
+
+def track_at(tracks: tuple[Track, ...], place: tuple[int, int]) -> Track:
+    """Return the one track at a place."""
+    (found,) = (t for t in tracks if np.hypot(t.place.at[0] - place[0], t.place.at[1] - place[1]) <= 4)
+    return found
+
+
+def test_what_comes_stays_and_goes_is_dated() -> None:
+    tracks = optical()[2]
+    (visit,) = track_at(tracks, STAND).visits
+    assert visit.arrival is not None
+    assert (visit.arrival.last, visit.arrival.first, visit.departure) == (6, 7, None)
+    (visit,) = track_at(tracks, BERTH).visits
+    assert visit.departure is not None
+    assert (visit.arrival, visit.departure.last, visit.departure.first) == (None, 4, 5)
+    assert all(track_at(tracks, place).real for place in STAYS)
+
+
+def test_a_stand_that_is_empty_once_has_two_visits_and_not_one_object_too_many() -> None:
+    track = track_at(optical()[2], OFTEN)
+    assert track.sense == "object"
+    assert [(visit.first, visit.last) for visit in track.visits] == [(0, 5), (7, DATES - 1)]
+
+
+def test_chance_gives_no_more_places_than_it_may() -> None:
+    _, scan, tracks = optical()
+    others = [t for t in tracks if all(np.hypot(t.place.at[0] - r, t.place.at[1] - c) > 6 for r, c in STAYS)]
+    assert sum(track.real for track in others) == 0
+    assert len(scan.places) <= len(STAYS) + 4
+
+
+def test_a_hidden_date_widens_the_count_and_is_not_shown() -> None:
+    tracks = optical()[2]
+    stand = track_at(tracks, STAND)
+    assert not stand.shown[8]
+    assert count_on([stand], 2) == (0, 0, 0)
+    assert count_on([stand], 8)[1:] == (1, 1)
+    assert size_of(stand.place.pixels, gsd=10.0, radar=False)[0] == pytest.approx(50, abs=20)
+
+
+def test_a_date_on_which_much_moves_is_odd() -> None:
+    seen, scan, _ = optical()
+    calm = restlessness(seen, scan, STRATA > 0, STRATA)
+    assert not calm.odd.any()
+    stirred = seen.channels.copy()
+    stirred[3, :, 70:110, 40:110] *= 4
+    changed = Departures(**{**vars(seen), "channels": stirred})
+    assert restlessness(changed, scan, STRATA > 0, STRATA).odd.tolist() == [k == 3 for k in range(DATES)]
+
+
+def test_radar_dates_ships_and_agrees_with_the_other_sensor() -> None:
+    rng = np.random.default_rng(4)
+    stays = [(40.0, 60.0, 33.0)]
+    power = np.stack(
+        [radar_date(rng, points=[(20.0, 20.0, 30.0), *(stays if k >= 7 else [])], side=SIZE) for k in range(DATES)]
+    )
+    seen = radar_departures(power, np.ones((DATES, SIZE, SIZE), bool), gsd=10.0)
+    scan = scan_places(seen, STRATA, false_places_per_km2=0.5)
+    tracks = follow_places(seen, scan, DAYS + 1, STRATA, rng=np.random.default_rng(1), water=STRATA > 0)
+    (visit,) = track_at(tracks, STAND).visits
+    assert visit.arrival is not None
+    assert (visit.arrival.last, visit.arrival.first) == (6, 7)
+    stand = track_at(optical()[2], STAND)
+    step = stand.visits[0].arrival
+    assert step is not None
+    shown = np.ones(DATES, bool)
+    heard = hear(stand, step, DAYS, others=tracks, other_days=DAYS + 1, shown=shown)
+    assert heard.witness == "agrees"
+    silent = hear(stand, step, DAYS, others=[], other_days=DAYS + 1, shown=shown)
+    assert silent.witness == "does not show it"
+    late = hear(stand, step, DAYS, others=[], other_days=DAYS + 200, shown=shown)
+    assert late.witness == "had no date to tell"
+
+
+def test_too_little_is_refused_and_said() -> None:
+    with pytest.raises(DetectError, match="at least 5"):
+        optical_departures(np.zeros((3, 4, 50, 50), np.float32), np.ones((3, 50, 50), bool), gsd=10.0)
+    with pytest.raises(TooFewMaximaError, match="do not show"):
+        fit_scan_tail(np.ones(20), 1.0)
+
+
+def test_real_changes_beyond_the_tail_do_not_raise_it() -> None:
+    rng = np.random.default_rng(6)
+    chance = rng.exponential(3.0, 4000) + 5
+    clean = fit_scan_tail(chance, 100.0, upper=0.015)
+    mixed = fit_scan_tail(np.r_[chance, np.full(30, 500.0)], 100.0, upper=0.015)
+    assert mixed.threshold(0.01) == pytest.approx(clean.threshold(0.01), rel=0.25)
+    assert clean.rate(clean.threshold(0.1)) == pytest.approx(0.1, rel=0.05)
+    assert clean.rate(5 + 3 * np.log(4000)) == pytest.approx(0.01, rel=2.0)
