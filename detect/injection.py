@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from detect.targets import ObjectClass, silhouette
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
 Direction = Literal["appeared", "vanished"]
+MOST_STAMPS = 4000
+"""Stamps that are kept, of some 10 kB at 10 m; one comparison draws about a thousand."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +64,31 @@ def widened(chip: FloatArray, half: int) -> FloatArray:
     return np.pad(chip, [(0, 0)] * (chip.ndim - 2) + [(rim, rim)] * 2)
 
 
+class _Sun(NamedTuple):
+    """Where the sun stands: all that a stamp knows of the light."""
+
+    elevation_deg: float
+    azimuth_deg: float
+
+
+@lru_cache(maxsize=MOST_STAMPS)
+def _stamp(model: ObjectClass, pose: Pose, optics: Optics, sun: _Sun) -> Stamp:
+    """Draw an object; each pose of a date once, for the same objects are put into many comparisons of it."""
+    count = len(optics.psf_sigma_m)
+    dark, light = np.zeros(count, np.float32), np.ones(count, np.float32)
+    body = render(model, pose, optics=optics, background=dark, reflectance=light)
+    shade = np.zeros_like(body)
+    if model.kind != "ship":
+        black = Sunlight(elevation_deg=sun.elevation_deg, azimuth_deg=sun.azimuth_deg, shadow_share=(0.0,) * count)
+        shade = -render(model, pose, optics=optics, background=light, reflectance=light, sunlight=black)
+    cover = silhouette(model, pose.heading_deg, cell_m=optics.gsd_m, offset_m=pose.offset_m)
+    half = max(body.shape[1] // 2, shade.shape[1] // 2, len(cover) // 2 + 1)
+    stamp = Stamp(body=widened(body, half), shade=widened(shade, half), footprint=_grown(widened(cover, half) > 0))
+    for array in (stamp.body, stamp.shade, stamp.footprint):
+        array.setflags(write=False)
+    return stamp
+
+
 def make_stamp(model: ObjectClass, pose: Pose, view: View) -> Stamp:
     """Return an object in a pose, its body and its shadow apart: what an image shows is linear in both.
 
@@ -71,18 +99,7 @@ def make_stamp(model: ObjectClass, pose: Pose, view: View) -> Stamp:
     view
         The sensor and the sun; a ship's shadow falls on water, which shows none.
     """
-    count = len(view.bands)
-    dark, light = np.zeros(count, np.float32), np.ones(count, np.float32)
-    optics = view.optics
-    body = render(model, pose, optics=optics, background=dark, reflectance=light)
-    shade = np.zeros_like(body)
-    if model.kind != "ship":
-        sun = view.sunlight
-        black = Sunlight(elevation_deg=sun.elevation_deg, azimuth_deg=sun.azimuth_deg, shadow_share=(0.0,) * count)
-        shade = -render(model, pose, optics=optics, background=light, reflectance=light, sunlight=black)
-    cover = silhouette(model, pose.heading_deg, cell_m=optics.gsd_m, offset_m=pose.offset_m)
-    half = max(body.shape[1] // 2, shade.shape[1] // 2, len(cover) // 2 + 1)
-    return Stamp(body=widened(body, half), shade=widened(shade, half), footprint=_grown(widened(cover, half) > 0))
+    return _stamp(model, pose, view.optics, _Sun(view.sunlight.elevation_deg, view.sunlight.azimuth_deg))
 
 
 def _grown(pixels: BoolArray) -> BoolArray:

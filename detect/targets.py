@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -24,6 +24,8 @@ Range = tuple[float, float]
 """Least and largest value."""
 FloatArray = NDArray[np.float32]
 
+MOST_SILHOUETTES = 1000
+"""Drawings that are kept, of 100 kB at most in the cells that stamps are drawn in."""
 NEAR_INFRARED = frozenset({"B08", "B8A"})
 """Bands of the near-infrared family; all others are taken as visible."""
 
@@ -76,6 +78,30 @@ class ObjectClass:
         return np.array([low + level * (high - low) for low, high in ranges], np.float32)
 
 
+def _half(model: ObjectClass, cell_m: float, offset_m: tuple[float, float], margin_m: float) -> int:
+    """Return the cells on each side of the middle one that hold an object at any heading, and room around it."""
+    reach = float(np.hypot(*np.array(model.outline).T).max())
+    if model.rotor:
+        reach = max(reach, abs(0.5 - model.rotor.at) * model.length_m + 0.51 * model.rotor.diameter_m)
+    return math.ceil((reach + math.hypot(*offset_m) + margin_m) / cell_m + 0.5)
+
+
+@lru_cache(maxsize=MOST_SILHOUETTES)
+def _drawn(model: ObjectClass, heading_deg: float, cell_m: float, offset_m: tuple[float, float]) -> FloatArray:
+    """Draw an object without room around it; once for all dates, shadows and bands."""
+    half = _half(model, cell_m, offset_m, 0.0)
+    shape, middle = (2 * half + 1, 2 * half + 1), np.array([half + 0.5, half + 0.5])
+    down = np.array([1.0, -1.0]) / cell_m
+    body = outlines.cover(middle + down * outlines.placed(model.outline, heading_deg, offset_m), shape)
+    if model.rotor is not None:
+        hub = (0.5 - model.rotor.at) * model.length_m
+        circle = tuple((x, y + hub) for x, y in outlines.disc(model.rotor.diameter_m))
+        blades = outlines.cover(middle + down * outlines.placed(circle, heading_deg, offset_m), shape)
+        body = body + (1 - body) * np.float32(model.rotor.solidity) * blades
+    body.setflags(write=False)
+    return body
+
+
 def silhouette(
     model: ObjectClass,
     heading_deg: float,
@@ -104,20 +130,9 @@ def silhouette(
     (n, n) float32, 0 to 1, n odd; the object fits in at any heading. The cover is exact: its sum times the area of a
     cell is the object's planform.
     """
-    corners = np.array(model.outline)
-    reach = float(np.hypot(*corners.T).max())
-    if model.rotor:
-        reach = max(reach, abs(0.5 - model.rotor.at) * model.length_m + 0.51 * model.rotor.diameter_m)
-    half = math.ceil((reach + math.hypot(*offset_m) + margin_m) / cell_m + 0.5)
-    shape, middle = (2 * half + 1, 2 * half + 1), np.array([half + 0.5, half + 0.5])
-    down = np.array([1.0, -1.0]) / cell_m
-    body = outlines.cover(middle + down * outlines.placed(model.outline, heading_deg, offset_m), shape)
-    if model.rotor is None:
-        return body
-    hub = (0.5 - model.rotor.at) * model.length_m
-    circle = tuple((x, y + hub) for x, y in outlines.disc(model.rotor.diameter_m))
-    blades = outlines.cover(middle + down * outlines.placed(circle, heading_deg, offset_m), shape)
-    return body + (1 - body) * np.float32(model.rotor.solidity) * blades
+    # Rows and columns of a wider chip are those of the narrow one, with nothing around it.
+    half = _half(model, cell_m, offset_m, margin_m)
+    return np.pad(_drawn(model, heading_deg, cell_m, offset_m), half - _half(model, cell_m, offset_m, 0.0))
 
 
 def _aircraft(
