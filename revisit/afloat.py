@@ -157,7 +157,7 @@ def _count(
     if rates is not None:
         pd, false_alarms = rates.pd, rates.false_per_km2 * water_km2
     if not why and share < LEAST_VALID:
-        why = f"{share:.0%} of the zone is usable; {LEAST_VALID:.0%} is needed"
+        why = f"{100 * share:.0f} % of the zone is usable; {100 * LEAST_VALID:.0f} % is needed"
     if not why and rates is not None and not rates.pd > 0:
         why = f"none of {rates.trials} {rates.assumed} put in was found"
     if not why and rates is not None:
@@ -165,7 +165,7 @@ def _count(
         low = count_interval(found, pd=rates.interval[1], false_alarms=false_alarms)[0]
         estimate = count_interval(found, pd=rates.pd, false_alarms=false_alarms)[1]
         high = count_interval(found, pd=max(rates.interval[0], 1e-3), false_alarms=false_alarms)[2]
-        why = f"{rates.assumed}: {rates.pd:.0%} of {rates.trials} put in were found"
+        why = f"{rates.assumed}: {100 * rates.pd:.0f} % of {rates.trials} put in were found"
     return Count(
         zone=zone, sensor=sensor_of(raster), acquired=raster.acquired, found=found, low=low, estimate=estimate,
         high=high, pd=pd, false_alarms=false_alarms, water_km2=water_km2, valid_share=share, note=why,

@@ -248,6 +248,8 @@ def claim_view(claim: Claim, verdict: Verdict, gathered: Gathered) -> dict[str, 
         "rate": None if (rate := rate_for(claim, gathered.place)) is None else f"{rate:g}",
         "coverage": capital(coverage(evidence)) if claim.kind != "state" else None,
         "looks": [_look_view(look, gathered) for look in looks],
-        "surface": [{"share": f"{s.share:.1%}", "pd": f"{s.pd:.2f}", "scene": s.scene} for s in evidence.surface],
+        "surface": [
+            {"share": f"{100 * one.share:.1f} %", "pd": f"{one.pd:.2f}", "scene": one.scene} for one in evidence.surface
+        ],
         "chips": _chips(verdict, gathered),
     }

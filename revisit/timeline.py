@@ -55,7 +55,7 @@ def describe(look: Look) -> str:
     """Return in a few words what a look was worth."""
     if look.rejected is not None:
         return look.rejected
-    return f"{look.valid_share:.0%} of the place valid" + ("" if look.usable else ": too little")
+    return f"{100 * look.valid_share:.0f} % of the place valid" + ("" if look.usable else ": too little")
 
 
 def _row(claim: Claim, evidence: Evidence, at: int, axis: _Axis, scenes: dict[str, datetime]) -> dict[str, Any]:

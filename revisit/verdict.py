@@ -63,7 +63,7 @@ def _insufficient(evidence: Evidence) -> tuple[str, ...] | None:
         return None
     held = evidence.references or not looks
     head = "no usable look in the window" if held else "no usable look before the window to hold it against"
-    why = [f"{look.scene}: {look.rejected or f'{look.valid_share:.0%} of the place valid'}" for look in looks]
+    why = [f"{look.scene}: {look.rejected or f'{100 * look.valid_share:.0f} % of the place valid'}" for look in looks]
     return head, *why, coverage(evidence)
 
 
@@ -265,7 +265,8 @@ def _of_surface(evidence: Evidence, places: float) -> Verdict:  # noqa: ARG001 -
     since = next((look.since for look in evidence.looks if look.scene == best.scene), None)
     when = f"{best.scene}{f', held against {since:%Y-%m-%d}' if since else ''}"
     told = (
-        f"{when}: {best.share:.1%} of the place differs more than 99.9 % of the unchanged ground of the same cover does"
+        f"{when}: {100 * best.share:.1f} % of the place differs more than 99.9 % of the unchanged ground of the same"
+        " cover does"
     )
     seen = f"of changes of the whole place put there, a share of {best.pd:.2f} would have been found"
     outcome: Outcome = "inconclusive"
