@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
+import cv2
 import numpy as np
 
 from aoi import AOI, ZONE_KINDS
@@ -17,6 +18,7 @@ from detect.filters import BoolArray, FloatArray
 from detect.forward import Optics, Sunlight
 from detect.injection import View
 from detect.optical import Pair, PairModel, area_statistic, object_statistic
+from detect.significance import odd_pixels
 from imagery.bands import SENTINEL2_BANDS
 from imagery.errors import NoSceneError
 from imagery.raster import Raster
@@ -31,6 +33,10 @@ OPEN_WATER_KINDS = frozenset({"basin", "anchorage"})
 """Kinds of zone where nothing but ships can be."""
 UNKNOWN_KINDS = frozenset({"other", AREA})
 """Kinds of ground that may hold water: a flag there may be a ship, though none is put there."""
+DRY = 1.1
+"""Times its reflectance in green that ground has in the near infrared, and water never."""
+AROUND_M = 90.0
+"""Side of the square of which most must be no such ground, where no zone says what it is, for ships to lie there."""
 SHADOW_SHARE = {"B02": 0.38, "B03": 0.30, "B04": 0.24, "B08": 0.16}
 """Light left in a shadow: the sky's, so more in the blue. An estimate."""
 TRANSMISSION = {"B02": 0.80, "B03": 0.85, "B04": 0.89, "B08": 0.93}
@@ -148,6 +154,15 @@ def _margin(ground: Ground, raster: Raster) -> int:
     return (raster.grid.height - ground.grid.height) // 2
 
 
+def _not_dry(raster: Raster) -> BoolArray:
+    """Return where (row, col) ships may lie as far as an image tells: most around is not drier than water."""
+    if not {"B03", "B08"} <= set(raster.bands):
+        return np.ones_like(raster.valid)
+    green, infrared = (np.nan_to_num(raster.data[raster.bands.index(name)]) for name in ("B03", "B08"))
+    side = odd_pixels(AROUND_M, raster.grid.gsd)
+    return np.asarray(cv2.blur((infrared <= DRY * green).astype(np.float32), (side, side)) >= 0.5)
+
+
 def name_candidates(
     objects: Sequence[ChangedObject], ground: Ground, before: Raster, after: Raster, *, scenes: tuple[Scene, Scene]
 ) -> tuple[ChangedObject, ...]:
@@ -160,9 +175,10 @@ def name_candidates(
     ground, before, after, scenes
         As for `assess`.
     """
-    water, land = np.ones(before.valid.shape, np.bool_), np.ones(before.valid.shape, np.bool_)
+    water, land = _not_dry(before) & _not_dry(after), np.ones(before.valid.shape, np.bool_)
     for stratum in strata_of(ground, _margin(ground, before)):
-        water[stratum.where] = stratum.name in {*WATER_KINDS, *UNKNOWN_KINDS}
+        if stratum.name not in UNKNOWN_KINDS:
+            water[stratum.where] = stratum.name in WATER_KINDS
         land[stratum.where] = stratum.name not in OPEN_WATER_KINDS
     dates = _dates(ground, before, after, valid=before.valid & after.valid, scenes=scenes)
     return with_candidates(objects, dates, water=water, land=land)

@@ -11,10 +11,11 @@ import pytest
 from shapely.geometry import box
 
 from aoi import AOI, Zone
+from detect.change import ChangedObject
 from imagery.bands import SENTINEL2_BANDS
 from imagery.scene import Scene
 from imagery.sources.folder import FolderSource
-from revisit.detectability import optics_of, scene_before, strata_of, view_of
+from revisit.detectability import name_candidates, optics_of, scene_before, strata_of, view_of
 from revisit.ground import lay_out
 from tests.scenery import Pass, write_scenes
 from tests.standin import BANDS, make_grid, make_raster, on_grid
@@ -86,3 +87,24 @@ def test_the_scene_before_is_the_last_one_earlier(tmp_path: Any) -> None:
     source = FolderSource(tmp_path)
     assert scene_before(source, everywhere, date(2024, 12, 7), within_days=3) == date(2024, 12, 1)
     assert scene_before(source, everywhere, date(2024, 12, 9), within_days=0) == date(2024, 12, 6)
+
+
+@pytest.mark.parametrize(
+    ("infrared", "kind", "ship"), [(0.3, "other", False), (0.03, "other", True), (0.3, "quay", True)]
+)
+def test_a_ship_is_named_where_the_ground_may_be_water(infrared: float, kind: str, ship: bool) -> None:
+    """Nobody reads "a ship of 25 m" on the soil of an airfield; beside a quay half of what is around is land."""
+    grid = make_grid()
+    zone = Zone(name="there", kind=kind, geometry=on_grid(grid, 5, 5, 55, 50), source="survey", accuracy_m=5)
+    ground = lay_out(AOI(name="a", geometry=on_grid(grid, 0, 0, 80, 60), zones=(zone,)), grid)
+    raster = make_raster(grid, NOON)
+    light = {"B02": 0.08, "B03": 0.10, "B04": 0.10, "B08": infrared}
+    pixels = np.stack([np.full(raster.valid.shape, light[band], np.float32) for band in raster.bands])
+    flat = replace(raster, data=pixels)
+    rows, cols = (index.ravel() for index in np.mgrid[20:22, 20:23])
+    item = ChangedObject(
+        scale="object", change="vanished", rows=rows, cols=cols, statistic=50.0, strength=2.5,
+        length_m=27.0, width_m=8.0, orientation_deg=90.0, area_m2=600.0, contrast=-0.05,
+    )  # fmt: skip
+    (named,) = name_candidates([item], ground, flat, flat, scenes=(SCENE, SCENE))
+    assert any(one.name.startswith("ship") for one in named.candidates) == ship
