@@ -39,6 +39,8 @@ CLASSES = ("An-124", "Il-76", "An-26", "Su-24", "Ka-52", "launcher", "ship-25m",
 """One class of each size: what a run measures unless it is asked for all."""
 SEEN = 0.5
 """A class is observable from this probability on, what chance flags there taken off."""
+WEAKEST = 0.05
+"""Share of the objects put there that are weaker than what is still taken for one."""
 DIRECTIONS: tuple[Direction, Direction] = ("appeared", "vanished")
 
 
@@ -124,6 +126,9 @@ class ClassDetectability:
     least_contrast_area_m2: float
     """Contrast times area (shadow included) at which half of the objects are flagged on this ground in this direction,
     whatever their class; NaN where the objects put there do not show it."""
+    least_strength: float = math.nan
+    """Strength (statistic over threshold, at the scale of objects) that all but WEAKEST of the objects put there reach:
+    a flag that is weaker is hardly such an object. NaN where nothing could be placed."""
     reason: str | None = None
     """Why there is no `pd`, or why it must be 0."""
 
@@ -136,6 +141,8 @@ class _Trial:
     blank: bool
     """Whether the same footprint is flagged with nothing put there."""
     contrast_area_m2: float
+    strength: float
+    """Greatest statistic over threshold on the footprint, at the scale of objects; 0 where nothing is searched."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +186,12 @@ def _flagged(maps: Maps, footprint: tuple[NDArray[np.intp], NDArray[np.intp]]) -
     return bool((objects | areas).any())
 
 
+def _strength(maps: Maps, footprint: tuple[NDArray[np.intp], NDArray[np.intp]]) -> float:
+    """Return the greatest statistic over threshold on the pixels, at the scale of objects; 0 where none is searched."""
+    ratios = np.nan_to_num(maps.objects[footprint] / maps.object_threshold[footprint])
+    return float(ratios.max(initial=0.0))
+
+
 def _footprint(stamp: Stamp, at: tuple[int, int], shape: tuple[int, ...]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the rows and columns of a footprint on the frame."""
     rows, cols = np.nonzero(stamp.footprint)
@@ -207,10 +220,12 @@ def _try(bench: _Bench, model: ObjectClass, stamp: Stamp, *, direction: Directio
         object_threshold=maps.object_threshold[window],
         area_threshold=maps.area_threshold[window],
     )
+    inside = rows - window[0].start, cols - window[1].start
     return _Trial(
-        hit=_flagged(there, (rows - window[0].start, cols - window[1].start)),
+        hit=_flagged(there, inside),
         blank=_flagged(maps, (rows, cols)),
         contrast_area_m2=contrast_area(chip, view.optics.gsd_m),
+        strength=_strength(there, inside),
     )
 
 
@@ -232,6 +247,7 @@ def _row(
         blank_rate=blank,
         observable=count > 0 and blank < 1 and (pd - blank) / (1 - blank) >= SEEN,
         least_contrast_area_m2=math.nan,
+        least_strength=float(np.quantile([trial.strength for trial in trials], WEAKEST)) if count else math.nan,
         reason=reason,
     )
 

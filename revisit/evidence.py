@@ -55,6 +55,8 @@ class Look:
     """Flags of the right place, sign and size."""
     unclear: int = 0
     """Flags of the right place that do not fit the claim's object, and yet may be it: neither support nor silence."""
+    weak: int = 0
+    """Those of them that have its size and sign, and are weaker than nearly all such objects that were put there."""
     flags: int = 0
     """All flags in the place."""
     expected: float = 0.0

@@ -83,12 +83,26 @@ def probability(result: Result, claim: Claim, place: Place) -> float | None:
     return min(known) if len(known) == len(shares) else None
 
 
+def is_too_weak(flag: Flag, result: Result, name: str | None, place: Place) -> bool:
+    """Return whether nearly all objects of a class that were put on such ground came out stronger than a flag.
+
+    What chance flags lies close over the threshold; what stands there and is large seldom does.
+    """
+    rows = [
+        row for row in result.detectability if row.object == name and flag.object.change in {row.direction, "altered"}
+    ]
+    here = [row for row in rows if row.ground == place.kind] if place.kind else rows
+    known = [row.least_strength for row in here if not math.isnan(row.least_strength)]
+    return flag.object.scale == "object" and bool(known) and flag.object.strength < min(known)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Sorted:
     """The flags in a place, as a claim sees them."""
 
     matches: tuple[Match, ...]
     unclear: int
+    weak: int
     flags: int
 
 
@@ -97,13 +111,19 @@ def _sorted_flags(compared: Compared, result: Result, claim: Claim, place: Place
     inside = [flag for flag in result.flags if _in_place(flag, place)]
     name, length, sign = class_for(claim, place), length_of(claim, place), sign_of(claim.kind)
     fitting = [f for f in inside if sign in {None, f.object.change} and fits(f, name, length)]
+    strong = [flag for flag in fitting if not is_too_weak(flag, result, name, place)]
     matches = [
         Match(flag=f"{compared.name}/{flag.id}", p_value=flag.object.p_value, at=_middle(flag, result))
-        for flag in fitting
+        for flag in strong
         if flag.object.p_value is not None
     ]
-    # A flag without a probability may be it and proves nothing: it must not pass for silence.
-    return _Sorted(matches=tuple(matches), unclear=len(inside) - len(matches), flags=len(inside))
+    # A weak flag, or one without a probability, may be it and proves nothing: it must not pass for silence.
+    return _Sorted(
+        matches=tuple(matches),
+        unclear=len(inside) - len(matches),
+        weak=len(fitting) - len(strong),
+        flags=len(inside),
+    )
 
 
 def look_of(scene: Scene, reference: Scene, compared: Compared, claim: Claim, place: Place) -> Look:
@@ -125,6 +145,7 @@ def look_of(scene: Scene, reference: Scene, compared: Compared, claim: Claim, pl
         false_alarm=-math.expm1(-rate * km2),
         matches=found.matches,
         unclear=found.unclear,
+        weak=found.weak,
         flags=found.flags,
         expected=rate * km2,
     )

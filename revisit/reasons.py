@@ -58,6 +58,9 @@ def why_open(looks: Sequence[Look], count: int = 1, found: Support | None = None
     known = [look.pd for look in looks if look.pd is not None]
     if not known:
         return ("what these looks would have shown of it was not measured: neither a flag nor silence decides",)
+    if weak := sum(look.weak for look in looks):
+        told = f"{weak} change(s) of its size were flagged there, weaker than 95 % of such objects put there would be"
+        return (f"{told}; Pd {max(known):.2f}",)
     if other := sum(look.unclear for look in looks):
         told = f"{other} change(s) flagged there have another size or sign than the statement's"
         return (f"{told}; Pd {max(known):.2f}",)

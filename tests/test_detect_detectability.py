@@ -120,6 +120,18 @@ def test_a_low_threshold_sees_all_and_an_infinite_one_nothing() -> None:
     assert all(row.reason and "too little valid ground" in row.reason for row in never.values())
 
 
+def test_nearly_all_objects_come_out_stronger_than_the_least_strength() -> None:
+    """The weakest twentieth of them: half as strong where the threshold is twice as high, and 0 where all is lost."""
+    low, high, never = measured(0.01), measured(0.02), measured(math.inf)
+    for key, row in low.items():
+        assert row.least_strength > 1
+        assert high[key].least_strength == pytest.approx(row.least_strength / 2)
+        assert never[key].least_strength == 0.0
+    faint = measured(0.08)["launcher", "appeared"]
+    assert faint.pd == 0.0
+    assert 0 < faint.least_strength < 1
+
+
 def test_what_is_flagged_anyway_is_not_called_observed() -> None:
     """Where chance flags everything, nothing that is put there is seen."""
     seen = dates(noise=0.02)

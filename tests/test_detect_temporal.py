@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from detect import calibrated
+from detect import calibrated, series_maps
 from detect.calibrated import detect_series
+from detect.change import ChangedObject
 from detect.errors import DetectError
 from detect.filters import FloatArray
 from detect.objects import find_objects
@@ -59,12 +60,25 @@ def series(before: FloatArray, after: FloatArray, baseline: list[FloatArray] | N
 
 def flags(dates: Series, rate: float = 1.0) -> list[tuple[str, bool]]:
     """Return sign and "on the stand" of each flag."""
+    return [(item.change, _on_the_stand(item)) for item in found_in(dates, rate)]
+
+
+def on_the_stand(dates: Series) -> set[tuple[str, str]]:
+    """Return scale and sign of the flags on the stand."""
+    return {(item.scale, item.change) for item in found_in(dates) if _on_the_stand(item)}
+
+
+def _on_the_stand(item: ChangedObject) -> bool:
+    return bool(((item.rows == STAND[0]) & (item.cols == STAND[1])).any())
+
+
+def found_in(dates: Series, rate: float = 1.0) -> tuple[ChangedObject, ...]:
+    """Return the flags."""
     pair = Pair(before=dates.before, after=dates.after, valid=dates.valid, gsd=10.0, shift_error_px=(0.02, 0.02))
     model = fit_pair(pair)
     strata = np.ones((SIZE, SIZE), np.uint8)
     change = detect_series(dates, strata, false_alarms_per_km2=rate, pair=pair, pair_model=model)
-    found = find_objects(change, pair, model)
-    return [(item.change, bool(((item.rows == STAND[0]) & (item.cols == STAND[1])).any())) for item in found]
+    return find_objects(change, pair, model)
 
 
 @pytest.mark.parametrize("contrast", [0.08, -0.06])
@@ -85,6 +99,18 @@ def test_a_departure_from_a_stand_that_is_always_taken_has_vanished(contrast: fl
 def test_what_stands_there_on_both_dates_is_no_change() -> None:
     dates = series(date(101, object_at=STAND), date(102, object_at=STAND))
     assert not any(there for _, there in flags(dates, rate=0.5))
+
+
+def test_a_visitor_that_looks_otherwise_on_the_second_date_has_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another haze, another shadow: a quarter less of it, far beyond the ground's own noise."""
+    contrast = 0.1
+    lately = [date(seed, object_at=STAND if seed >= DATES - 3 else None, contrast=contrast) for seed in range(DATES)]
+    stood = date(101, object_at=STAND, contrast=contrast)
+    same, gone = series(stood, date(102, object_at=STAND, contrast=0.75 * contrast), lately), date(102)
+    assert ("object", "vanished") not in on_the_stand(same)
+    assert ("object", "vanished") in on_the_stand(series(stood, gone, lately))
+    monkeypatch.setattr(series_maps, "STANDING", 0.0)
+    assert ("object", "vanished") in on_the_stand(same)
 
 
 def test_chance_gives_about_as_many_flags_as_asked() -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
+import pytest
 from shapely.geometry import box
 
 from imagery.errors import SourceError
 from imagery.scene import Scene
 from revisit.claims import Claim, Kind, Publication
 from revisit.comparing import Compared, Comparer
-from revisit.gathering import UNHELD, Gatherer
+from revisit.gathering import UNHELD, Gatherer, is_too_weak
 from revisit.places import Place
 
 SAID = Publication(title="T", publisher="P", published=date(2024, 12, 17))
@@ -104,3 +107,37 @@ def test_surfaces_are_looked_at_by_optical_imagery_alone() -> None:
     evidence = gathering.gather(claim("surface"), PLACE).evidence
     assert asked.pairs == [("O5", "O10")]
     assert {look.sensor for look in evidence.looks} == {"s2"}
+
+
+@pytest.mark.parametrize(
+    ("strength", "change", "scale", "weak"),
+    [
+        (3.0, "vanished", "object", True),
+        (5.0, "vanished", "object", False),
+        (3.0, "appeared", "object", False),
+        (3.0, "altered", "object", False),
+        (1.5, "altered", "object", True),
+        (3.0, "vanished", "area", False),
+    ],
+)
+def test_a_flag_is_held_against_objects_that_were_put_on_the_same_ground(
+    strength: float, change: str, scale: str, weak: bool
+) -> None:
+    rows = [
+        ("An-124", "apron", "vanished", 4.0),
+        ("An-124", "apron", "appeared", 2.0),
+        ("An-124", "taxiway", "vanished", 1.0),
+        ("Il-76", "apron", "vanished", 2.0),
+    ]
+    result: Any = SimpleNamespace(
+        detectability=[
+            SimpleNamespace(object=name, ground=ground, direction=way, least_strength=least)
+            for name, ground, way, least in rows
+        ]
+    )
+    flag: Any = SimpleNamespace(object=SimpleNamespace(strength=strength, change=change, scale=scale))
+    assert is_too_weak(flag, result, "An-124", PLACE) is weak
+    unmeasured: Any = SimpleNamespace(
+        detectability=[SimpleNamespace(object="An-124", ground="apron", direction=change, least_strength=math.nan)]
+    )
+    assert not is_too_weak(flag, unmeasured, "An-124", PLACE)

@@ -162,6 +162,14 @@ def test_unmeasured_radar_neither_contradicts_nor_hinders_what_optical_looks_tel
     assert verdict(evidence(look(12), radar(12, pd=0.8), of=of)) == "inconclusive"
 
 
+def test_a_weak_flag_is_neither_support_nor_silence_and_is_told() -> None:
+    faint = look(13, unclear=1, weak=1)
+    for kind in ("appeared", "left", "unchanged"):
+        given = decide(evidence(faint, of=claim(kind)), places=PLACES)
+        assert given.verdict == "inconclusive"
+        assert "weaker than 95 % of such objects put there would be" in given.reasons[0]
+
+
 def test_uncalibrated_looks_are_set_aside_and_named() -> None:
     odd = radar(12, p=1e-9, calibrated=False, doubt="3 dates only")
     given = decide(evidence(look(12), odd), places=PLACES)
