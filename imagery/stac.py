@@ -57,12 +57,14 @@ class _Progress:
 
     items: dict[tuple[str, str], Json] = field(default_factory=dict)
     """By (collection, id)."""
-    asked: set[str] = field(default_factory=set)
-    """Every page asked for, as text."""
+    asked: dict[str, Request] = field(default_factory=dict)
+    """Every page asked for, by its text."""
     matched: int = 0
     """How many items there are, as the catalogue says; 0 where it does not say."""
     problem: str | None = None
     """Why the search ended before its end."""
+    failed: bool = False
+    """Whether a page could not be had; those before it are sound."""
     repeated: int = 0
     """Items that came again on a later page."""
 
@@ -206,7 +208,7 @@ def _pages(client: Client, first: Request, progress: _Progress) -> Iterator[Json
         if _canonical(request) in progress.asked:
             progress.problem = "its pages lead back to one that was there before"
             return
-        progress.asked.add(_canonical(request))
+        progress.asked[_canonical(request)] = request
         try:
             document = client.json(request)
             yield document
@@ -214,7 +216,7 @@ def _pages(client: Client, first: Request, progress: _Progress) -> Iterator[Json
         except (SourceError, CredentialsError) as error:
             if not progress.items and len(progress.asked) == 1:
                 raise
-            progress.problem = str(error)
+            progress.problem, progress.failed = str(error), True
             return
         if request is not None and len(progress.asked) >= MOST_PAGES:
             progress.problem = f"it has more than {MOST_PAGES} pages"
@@ -247,6 +249,10 @@ def find_items(client: Client, first: Request, *, name: str) -> Answer:
     elif len(progress.items) < progress.matched:
         warnings.append(f"{name}: says that it has {progress.matched} items, and gave {len(progress.items)}")
     complete = not warnings
+    if not (complete or progress.failed):
+        # Kept, such pages would tell the same part for days.
+        for request in progress.asked.values():
+            client.distrust(request)
     if progress.repeated:
         warnings.append(f"{name}: {progress.repeated} items came again on a later page; each is taken once")
     return Answer(items=tuple(progress.items.values()), complete=complete, warnings=tuple(warnings))

@@ -236,6 +236,18 @@ def test_a_kept_search_is_not_asked_again(server: Server, tmp_path: Path) -> Non
     assert len(bodies(server)) == 2
 
 
+def test_row_21_pages_that_do_not_add_up_are_asked_for_again_by_the_next_run(server: Server, tmp_path: Path) -> None:
+    cache = Cache(tmp_path, most_bytes=1 << 20)
+    part = search(server, page([A], numberMatched=2), page([A, B], numberMatched=2), client=Client(cache=cache))
+    assert (names(part), part.complete) == (["A"], False)
+    # Without a network the part is all there is.
+    assert names(search(server, client=Client(cache=cache, offline=True))) == ["A"]
+    whole = search(server, client=Client(cache=cache))
+    assert (names(whole), whole.complete, len(bodies(server))) == (["A", "B"], True, 2)
+    assert search(server, client=Client(cache=cache)).complete
+    assert len(bodies(server)) == 2
+
+
 def test_a_wrong_answer_is_never_kept(server: Server, tmp_path: Path) -> None:
     cache = Cache(tmp_path, most_bytes=1 << 20)
     with pytest.raises(BadAnswerError):

@@ -137,6 +137,18 @@ class Client:
                 self._cache.put(key, kept)
         return kept
 
+    def distrust(self, request: Request) -> None:
+        """Ask again the next time, though an answer is kept: it was sound by itself and does not fit the others.
+
+        Where nothing may be sent, the kept answer serves as before.
+        """
+        if self._cache is None or request.keep is None or self._offline:
+            return
+        key = self._cache.key(request)
+        with self._cache.lock(key):
+            if found := self._cache.get(key):
+                self._cache.put(key, replace(found, received=found.received - request.keep - timedelta(days=1)))
+
     def _kept(self, request: Request, found: Response | None) -> Response | None:
         """Return a kept answer that is young enough and passes the check, or None."""
         if found is None or request.keep is None:
