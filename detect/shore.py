@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from detect.fairways import BOOM_M, ends_on_land
 from detect.hulls import (
     BLUR_M,
     MOST_BEAM_M,
@@ -98,6 +99,8 @@ class Shore:
         """Return whether something off the shore is too near to it to be told from surf, jetties and moorings."""
         off = float(self.distance[vessel.pixels].min()) * self.gsd
         if off <= BLURRED_M and vessel.length_m < LEAST_LENGTH_M:
+            return True
+        if off <= BLURRED_M and vessel.length_m < BOOM_M and ends_on_land(vessel, self.ground, self.gsd):
             return True
         return off <= SURF_M + 10.0 and self.fringed(vessel.pixels)
 
@@ -247,9 +250,11 @@ def alongside(
     nooks = morphology(shore.ground, cv2.MORPH_CLOSE, NOOK_M / shore.gsd) & ~shore.ground & water
     found: list[Vessel] = []
     for longest in QUAYS_M:
+        # Twice the ellipse that fills the limits: what is larger fails them anyway and need not be measured.
+        most = longest * (MOST_BEAM_M + BLUR_M) / shore.gsd**2
         for bearing in np.arange(0.0, 180.0, STEP_DEG):
             quay = _quay(shore.ground, longest / shore.gsd, float(bearing))
-            for pixels in parts_of(_two_wide(shore.ground & ~quay.solid), 8):
+            for pixels in parts_of(_two_wide(shore.ground & ~quay.solid), 8, most, 1.3 * longest / shore.gsd):
                 one = measured(pixels, shore.gsd, float(score[pixels].max()), "shore")
                 if not _shaped(one, shore.gsd, float(bearing), longest):
                     continue

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
 from detect.errors import DetectError
+from detect.fairways import ends_on_land, room_for
 from detect.hulls import Vessel, drawn, like_a_hull, measured, parts_of, too_wide, window_of
 from detect.shore import alongside, shore_of
 from detect.significance import TooFewMaximaError, odd_pixels, own_threshold
@@ -119,6 +120,7 @@ def optical_vessels(
         if score[p].max() >= limit or islets[p].any()
     ]
     found = [one for one in parts if like_a_hull(one) and np.median(plants[one.pixels]) < GREEN]
+    found = [one for one in found if ends_on_land(one, ground, gsd) < 2]
     broad = [one for one in parts if too_wide(one)]
     found = [one for one in found if not _touches(one, broad, valid.shape, round(FRAYED_M / gsd))]
     if land is None:
@@ -127,6 +129,7 @@ def optical_vessels(
         bumps = alongside(shore, water, optical, plants, score)
         # A detection three pixels or less from a bump is but its blurred side.
         found = [one for one in found if not shore.doubtful(one) and not _touches(one, bumps, valid.shape, 3)] + bumps
+    found = [one for one, room in zip(found, room_for(found, ground, gsd), strict=True) if room]
     return tuple(sorted(found, key=lambda vessel: -vessel.contrast))
 
 
