@@ -10,6 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from detect.hulls import BLUR_M, Vessel, drawn, window_of
 from detect.water import disc, morphology
@@ -26,10 +27,10 @@ BOOM_M = 90.0
 """A container crane reaches 70 m over the water; with its blur."""
 
 
-def room_for(vessels: list[Vessel], ground: BoolArray, gsd: float) -> list[bool]:
+def room_for(vessels: list[Vessel], ground: BoolArray, valid: BoolArray, gsd: float) -> list[bool]:
     """Return of each vessel whether it lies at water that it could have come to and turned in.
 
-    Beyond the image's edge water goes on, and what is not known to be land is water: doubt is for the vessel.
+    What is not seen, under a cloud or beyond the image, goes on as what is next to it.
 
     Parameters
     ----------
@@ -37,10 +38,15 @@ def room_for(vessels: list[Vessel], ground: BoolArray, gsd: float) -> list[bool]
         Their own pixels count as water, for they hide it.
     ground
         (row, col) True = land.
+    valid
+        (row, col) True = seen.
     gsd
         Metres per pixel.
     """
     free = ~ground
+    if not valid.all() and valid.any():
+        nearest = ndimage.distance_transform_edt(~valid, return_distances=False, return_indices=True)
+        free = free[nearest[0], nearest[1]]
     for one in vessels:
         free[one.pixels] = True
     if free.all():

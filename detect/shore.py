@@ -51,18 +51,26 @@ ALONG = 0.5
 """Share of its length by which a vessel alongside touches the quay, and by which water lies on its other side."""
 BEYOND_M = 30.0
 """Piece of the quay, beyond one end of the vessel, that must lie in one line with the side it is moored to."""
-COLOUR = 0.13
+COLOUR = 0.1
 """Least difference of colour from the quay behind: ln of a band, over the mean of all bands."""
 PLANTS = 0.08
 """Soil-adjusted vegetation index from which a shore is grown over and no quay."""
 NOOK_M = 30.0
 """Radius of the disc that finds the corner of water between a vessel's end and its quay."""
+NOOK_PX = 2
+UNDER_CRANES_M = 150.0
+"""Length from which cranes may stand over a vessel."""
 SURF_M = 60.0
 """Breakers lie no further out on most shores."""
 BLURRED_M = 35.0
 """From the edge of the land: half of the blur of land, and that of what lies before it."""
 REACH_M = 250.0
 """Stretch of the shore to either side that is looked at for breakers."""
+FETCH_M = 2000.0
+"""Open water that breakers need: over 2 km a wind of 10 m/s raises waves of 0.3 m, over less none to be seen."""
+OPEN_DEG = 30.0
+"""Sector over which that much water must lie open: swell through a harbour's mouth spreads and fades."""
+BEARING_STEP_DEG = 5.0
 FRINGED = 0.4
 """Share of that stretch with something bright before it, from which it is surf; ships leave less."""
 
@@ -90,10 +98,24 @@ class Shore:
         own = drawn(pixels, window, self.ground.shape)
         stretch = self.edge[window] & (cv2.dilate(own, disc(80.0 / self.gsd)) == 0)
         others = self.bright[window] & (cv2.dilate(own, disc(2)) == 0)
-        if not stretch.any():
+        if not stretch.any() or not self.exposed(pixels):
             return False
         before = cv2.dilate(others.astype(np.uint8), disc(50.0 / self.gsd)) > 0
         return float(before[stretch].mean()) >= FRINGED
+
+    def exposed(self, pixels: Pixels) -> bool:
+        """Return whether enough open water lies before an object for wind to raise breakers; beyond the image it does.
+        """
+        bearings = np.radians(np.arange(0.0, 360.0, BEARING_STEP_DEG))[:, None]
+        away = np.arange(0.0, FETCH_M / self.gsd, 0.7)
+        rows = np.round(pixels[0].mean() - away * np.cos(bearings)).astype(int)
+        cols = np.round(pixels[1].mean() + away * np.sin(bearings)).astype(int)
+        inside = (rows >= 0) & (cols >= 0) & (rows < self.ground.shape[0]) & (cols < self.ground.shape[1])
+        own = np.hypot(np.ptp(pixels[0]), np.ptp(pixels[1])) / 2 + 2
+        blocked = np.zeros(rows.shape, bool)
+        blocked[inside] = self.ground[rows[inside], cols[inside]]
+        free = ~blocked[:, away > own].any(axis=1)
+        return float(free.sum()) * BEARING_STEP_DEG >= OPEN_DEG
 
     def doubtful(self, vessel: Vessel) -> bool:
         """Return whether something off the shore is too near to it to be told from surf, jetties and moorings."""
@@ -185,10 +207,13 @@ def _moored(vessel: Vessel, quay: _Quay, water: BoolArray, gsd: float) -> bool:
     columns = np.round(beside)
     outermost = np.array([(inward[columns == one] * side).max() * side for one in np.unique(columns)])
     joint = float(np.median(outermost))
-    for end in (along.min() - 2 - np.arange(BEYOND_M / gsd), along.max() + 2 + np.arange(BEYOND_M / gsd)):
-        outer, inner = quay.share(water, end, joint + 1.7 * side), quay.share(quay.solid, end, joint - 0.8 * side)
-        if (outer * inner).mean() >= 0.8:
-            return True
+    beyond = np.arange(BEYOND_M / gsd)
+    # A container ship lies under cranes, whose booms hide the water next to it.
+    for gap in (2, 3, 4) if vessel.length_m >= UNDER_CRANES_M else (2,):
+        for end in (along.min() - gap - beyond, along.max() + gap + beyond):
+            outer, inner = quay.share(water, end, joint + 1.7 * side), quay.share(quay.solid, end, joint - 0.8 * side)
+            if (outer * inner).mean() >= 0.8:
+                return True
     return False
 
 
@@ -229,7 +254,7 @@ def _shaped(vessel: Vessel, gsd: float, bearing_deg: float, longest_m: float) ->
 
 
 def alongside(
-    shore: Shore, water: BoolArray, bands: Mapping[str, FloatArray], plants: FloatArray, score: FloatArray
+    shore: Shore, water: BoolArray, bands: Mapping[str, FloatArray], plants: FloatArray, score: FloatArray, least: float
 ) -> list[Vessel]:
     """Return what lies alongside paved shores and has a vessel's size.
 
@@ -256,11 +281,11 @@ def alongside(
             quay = _quay(shore.ground, longest / shore.gsd, float(bearing))
             for pixels in parts_of(_two_wide(shore.ground & ~quay.solid), 8, most, 1.3 * longest / shore.gsd):
                 one = measured(pixels, shore.gsd, float(score[pixels].max()), "shore")
-                if not _shaped(one, shore.gsd, float(bearing), longest):
+                if one.contrast < least or not _shaped(one, shore.gsd, float(bearing), longest):
                     continue
                 window = window_of(pixels, 2)
                 nook = nooks[window] & (cv2.dilate(drawn(pixels, window, water.shape), disc(2)) > 0)
-                if nook.sum() < 2 or not _moored(one, quay, water, shore.gsd):
+                if nook.sum() < NOOK_PX or not _moored(one, quay, water, shore.gsd):
                     continue
                 if _another_colour(one, quay, bands, darkest, plants) and not shore.fringed(pixels):
                     found.append(one)

@@ -117,7 +117,7 @@ def optical_vessels(
     parts = [
         measured(p, gsd, float(score[p].max()), "open")
         for p in parts_of(afloat, round(LEAST_M2 / gsd**2))
-        if score[p].max() >= limit or islets[p].any()
+        if score[p].max() >= (CONTRAST if islets[p].any() else limit)
     ]
     found = [one for one in parts if like_a_hull(one) and np.median(plants[one.pixels]) < GREEN]
     found = [one for one in found if ends_on_land(one, ground, gsd) < 2]
@@ -126,10 +126,10 @@ def optical_vessels(
     if land is None:
         shore = shore_of(ground, score, gsd=gsd, limit=limit)
         optical = {name: bands[name] for name in OPTICAL}
-        bumps = alongside(shore, water, optical, plants, score)
+        bumps = alongside(shore, water, optical, plants, score, CONTRAST)
         # A detection three pixels or less from a bump is but its blurred side.
         found = [one for one in found if not shore.doubtful(one) and not _touches(one, bumps, valid.shape, 3)] + bumps
-    found = [one for one, room in zip(found, room_for(found, ground, gsd), strict=True) if room]
+    found = [one for one, room in zip(found, room_for(found, ground, valid, gsd), strict=True) if room]
     return tuple(sorted(found, key=lambda vessel: -vessel.contrast))
 
 
