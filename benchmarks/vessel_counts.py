@@ -91,6 +91,8 @@ def counted(scene: Scene, brightness: float, rng: np.random.Generator) -> list[t
             rates = optical_vessel_rates(bands, valid, seen, gsd=scene.gsd, rng=rng)
         except DetectError:
             continue
+        if not rates.pd > 0:  # no interval is given
+            continue
         there = [(r - top, c - left) for r, c in vessels]
         truth = placed + sum(
             0 <= r < zone.shape[0] and 0 <= c < zone.shape[1] and bool(zone[int(r), int(c)]) for r, c in there
@@ -98,7 +100,7 @@ def counted(scene: Scene, brightness: float, rng: np.random.Generator) -> list[t
         km2 = float(zone.sum()) * (scene.gsd / 1000) ** 2
         least, most = rates.false_range
         low = count_interval(len(found), pd=rates.interval[1], false_alarms=most * km2)[0]
-        middle = count_interval(len(found), pd=max(rates.pd, 1e-3), false_alarms=rates.false_per_km2 * km2)[1]
+        middle = count_interval(len(found), pd=rates.pd, false_alarms=rates.false_per_km2 * km2)[1]
         high = count_interval(len(found), pd=max(rates.interval[0], 1e-3), false_alarms=least * km2)[2]
         out.append((low, middle, high, truth))
     return out

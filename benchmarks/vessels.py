@@ -11,9 +11,9 @@ the boxes; detections without a box, how many that is per km2 of water (true gro
 `vessels_by_eye.csv` beside this file holds that judgement: scene, row, col of the detection's middle, and `vessel`,
 `no vessel` or `unsure`. A detection without a row within four pixels is counted as not judged. With OUT, pictures are
 written there: each scene (boxes red, detections yellow) and chips of the detections without a box (green frame a
-vessel by eye, red none, grey unsure). With --robustness the scenes are disturbed as the table says, the last seven of
-them by what the two ports lack. With --unlabelled, OSCD holds a folder a city, with `imgs_1` and `imgs_2` (a TIFF a
-band, level 1C, 1e4 times reflectance, geographic); each is put onto 10 m and what is found there is counted by eye.
+vessel by eye, red none, grey unsure). With --robustness the scenes are disturbed as the table says. With --unlabelled,
+OSCD holds a folder a city, with `imgs_1` and `imgs_2` (a TIFF a band, level 1C, 1e4 times reflectance, geographic);
+each is put onto 10 m and what is found there is counted by eye.
 """
 
 from __future__ import annotations

@@ -57,7 +57,6 @@ PLANTS = 0.08
 """Soil-adjusted vegetation index from which a shore is grown over and no quay."""
 NOOK_M = 30.0
 """Radius of the disc that finds the corner of water between a vessel's end and its quay."""
-NOOK_PX = 2
 UNDER_CRANES_M = 150.0
 """Length from which cranes may stand over a vessel."""
 SURF_M = 60.0
@@ -104,8 +103,7 @@ class Shore:
         return float(before[stretch].mean()) >= FRINGED
 
     def exposed(self, pixels: Pixels) -> bool:
-        """Return whether enough open water lies before an object for wind to raise breakers; beyond the image it does.
-        """
+        """Return whether the water open before an object is enough for breakers; beyond the image it goes on."""
         bearings = np.radians(np.arange(0.0, 360.0, BEARING_STEP_DEG))[:, None]
         away = np.arange(0.0, FETCH_M / self.gsd, 0.7)
         rows = np.round(pixels[0].mean() - away * np.cos(bearings)).astype(int)
@@ -254,7 +252,13 @@ def _shaped(vessel: Vessel, gsd: float, bearing_deg: float, longest_m: float) ->
 
 
 def alongside(
-    shore: Shore, water: BoolArray, bands: Mapping[str, FloatArray], plants: FloatArray, score: FloatArray, least: float
+    shore: Shore,
+    water: BoolArray,
+    bands: Mapping[str, FloatArray],
+    *,
+    plants: FloatArray,
+    score: FloatArray,
+    faintest: float,
 ) -> list[Vessel]:
     """Return what lies alongside paved shores and has a vessel's size.
 
@@ -270,6 +274,8 @@ def alongside(
         (row, col) soil-adjusted vegetation index.
     score
         (row, col) standard deviations over the water around.
+    faintest
+        Least score of a vessel's brightest pixel.
     """
     darkest = {name: float(np.percentile(band[water], 5)) for name, band in bands.items()}
     nooks = morphology(shore.ground, cv2.MORPH_CLOSE, NOOK_M / shore.gsd) & ~shore.ground & water
@@ -281,11 +287,11 @@ def alongside(
             quay = _quay(shore.ground, longest / shore.gsd, float(bearing))
             for pixels in parts_of(_two_wide(shore.ground & ~quay.solid), 8, most, 1.3 * longest / shore.gsd):
                 one = measured(pixels, shore.gsd, float(score[pixels].max()), "shore")
-                if one.contrast < least or not _shaped(one, shore.gsd, float(bearing), longest):
+                if one.contrast < faintest or not _shaped(one, shore.gsd, float(bearing), longest):
                     continue
                 window = window_of(pixels, 2)
                 nook = nooks[window] & (cv2.dilate(drawn(pixels, window, water.shape), disc(2)) > 0)
-                if nook.sum() < NOOK_PX or not _moored(one, quay, water, shore.gsd):
+                if nook.sum() < 2 or not _moored(one, quay, water, shore.gsd):
                     continue
                 if _another_colour(one, quay, bands, darkest, plants) and not shore.fringed(pixels):
                     found.append(one)

@@ -20,6 +20,7 @@ from detect.errors import DetectError
 from detect.radar_detectability import FADING_DB, inject_points
 from detect.rates import wilson
 from detect.vessels import OPTICAL, Vessel, optical_vessels, radar_vessels
+from detect.water import LEAST_LAND_M2, bodies, water_of
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
@@ -78,9 +79,7 @@ def _places(water: BoolArray, present: tuple[Vessel, ...], gsd: float, rng: np.r
     return np.array(chosen)
 
 
-def _rates(
-    places: Values, found: tuple[Vessel, ...], false: tuple[float, float, float], assumed: str
-) -> VesselRates:
+def _rates(places: Values, found: tuple[Vessel, ...], false: tuple[float, float, float], assumed: str) -> VesselRates:
     hits = sum(
         any(np.hypot(vessel.rows - row, vessel.cols - col).min() <= REACH_PX for vessel in found) for row, col in places
     )
@@ -163,7 +162,9 @@ def optical_vessel_rates(
     DetectError
         As `optical_vessels`, and where there is no room for FEWEST_TRIALS ships.
     """
-    land = valid & ~water
+    # What lies beyond the water that is asked about is no land: its shore is where it is.
+    afloat = water_of(bands["B08"], valid, gsd=gsd, green=bands["B03"])
+    land = bodies(valid & ~afloat, LEAST_LAND_M2 / gsd**2)
     places = _places(water & valid, optical_vessels(bands, valid, gsd=gsd, land=land), gsd, rng)
     drawn = np.zeros(valid.shape, np.float32)
     for row, col in places:

@@ -144,7 +144,7 @@ def optical_vessels(
     if land is None:
         shore = shore_of(ground, score, gsd=gsd, limit=limit)
         optical = {name: bands[name] for name in OPTICAL}
-        bumps = alongside(shore, water, optical, plants, score, CONTRAST)
+        bumps = alongside(shore, water, optical, plants=plants, score=score, faintest=CONTRAST)
         # A detection three pixels or less from a bump is but its blurred side.
         found = [one for one in found if not shore.doubtful(one) and not _touches(one, bumps, valid.shape, 3)] + bumps
     found = [one for one, room in zip(found, room_for(found, ground, valid, gsd), strict=True) if room]
