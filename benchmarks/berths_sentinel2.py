@@ -2,8 +2,8 @@
 
     python benchmarks/berths_sentinel2.py SEN2SHIPS OSCD
 
-SEN2SHIPS and OSCD as for `benchmarks/vessels.py`. In each labelled scene the boxes by land are occupied berths; empty ones
-are pieces of 40 x 120 m of water along the land, off every box and off every detection. Each is judged on its date by
+SEN2SHIPS and OSCD as for `benchmarks/vessels.py`. In each labelled scene the boxes by land are occupied berths; empty
+ones are pieces of 40 x 120 m of water along the land, off every box and off every detection. Each is judged on its date by
 itself, first with the outline of the land (what is no water and in no box) and then without. Then both dates of Beirut
 port, six berths drawn on its quays and judged by eye, which two dates cannot tell from their quays: a ship there must
 never be called empty, nor an empty berth occupied.
@@ -78,12 +78,11 @@ def labelled(scene: Scene) -> None:
     """Print the states of a labelled scene's berths."""
     occupied, empty, basin, land = places(scene)
     for title, outline in (("with the land's outline", land), ("without it", None)):
-        told = {
-            truth: Counter(optical_berth_state(scene.bands, scene.valid, one, basin, land=outline).state for one in many)
-            for truth, many in (("with a ship", occupied), ("empty", empty))
-        }
-        print(f"{scene.name}, {title}: " + "; ".join(f"{sum(n.values())} {truth}: " + ", ".join(
-            f"{n[state]} {state}" for state in ("occupied", "empty", "cannot tell")) for truth, n in told.items()))  # fmt: skip
+        for truth, berths in (("with a ship", occupied), ("empty", empty)):
+            looks = [optical_berth_state(scene.bands, scene.valid, one, basin, land=outline) for one in berths]
+            told = Counter(look.state for look in looks)
+            states = ", ".join(f"{told[state]} {state}" for state in ("occupied", "empty", "cannot tell"))
+            print(f"{scene.name}, {title}: {len(berths)} {truth}: {states}", flush=True)
 
 
 def beirut(folder: Path) -> None:

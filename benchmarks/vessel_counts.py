@@ -64,7 +64,7 @@ def put_in(zone: BoolArray, gsd: float, brightness: float, rng: np.random.Genera
         own = padded[reach:-reach, reach:-reach]
         if (taken[own > 0] > 0).any():
             continue
-        taken |= cv2.dilate((own > 0).astype(np.uint8), np.ones((9, 9), np.uint8))
+        taken = np.maximum(taken, cv2.dilate((own > 0).astype(np.uint8), np.ones((9, 9), np.uint8)))
         added += own * np.float32(brightness * SHIP_CONTRAST * np.exp(rng.normal(0, SHIP_SPREAD)))
         placed += 1
     return np.asarray(cv2.GaussianBlur(added, (0, 0), 0.6), np.float32), placed

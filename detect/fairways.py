@@ -54,8 +54,7 @@ def room_for(vessels: list[Vessel], ground: BoolArray, valid: BoolArray, gsd: fl
     wide = cv2.distanceTransform(free.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     channels = morphology(free, cv2.MORPH_OPEN, CHANNEL_M / 2 / gsd)
     count, labels = cv2.connectedComponents(channels.astype(np.uint8), connectivity=4)
-    diameter = np.zeros(count)
-    np.maximum.at(diameter, labels.ravel(), (2 * gsd * wide).ravel())
+    diameter = 2 * gsd * np.asarray(ndimage.maximum(wide, labels, np.arange(count)), dtype=np.float64)
     diameter[0] = 0
     told = []
     for one in vessels:

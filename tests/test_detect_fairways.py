@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from benchmarks.vessels import read_unlabelled, searched
 from detect.fairways import ends_on_land, room_for
 from detect.hulls import Vessel, measured
 from detect.shore import shore_of
@@ -118,3 +121,10 @@ def test_what_is_bright_all_along_a_shore_is_surf_only_where_the_sea_lies_open(
     shore = shore_of(ground, score, gsd=10.0, limit=3.5)
     rows, cols = np.mgrid[90:100, 101:103]
     assert shore.fringed((rows.ravel(), cols.ravel())) == surf
+
+
+@pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # rasterio's own
+@pytest.mark.parametrize("city", ["pisa", "mumbai"])
+def test_real_rivers_creeks_and_salt_pans_hold_no_fleet(real_data: Path, city: str) -> None:
+    scene = read_unlabelled(real_data / "oscd" / city, 1)
+    assert len(searched(scene)[0]) <= 1
