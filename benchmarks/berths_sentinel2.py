@@ -3,10 +3,10 @@
     python benchmarks/berths_sentinel2.py SEN2SHIPS OSCD
 
 SEN2SHIPS and OSCD as for `benchmarks/vessels.py`. In each labelled scene the boxes by land are occupied berths; empty
-ones are pieces of 40 x 120 m of water along the land, off every box and off every detection. Each is judged on its date by
-itself, first with the outline of the land (what is no water and in no box) and then without. Then both dates of Beirut
-port, six berths drawn on its quays and judged by eye, which two dates cannot tell from their quays: a ship there must
-never be called empty, nor an empty berth occupied.
+ones are pieces of 40 x 120 m of water along the land, off every box and off every detection. Each is judged on its date
+by itself, first with the outline of the land (what is no water and in no box) and then without. Then both dates of
+Beirut port, six berths drawn on its quays and judged by eye, which two dates cannot tell from their quays: a ship there
+must never be called empty, nor an empty berth occupied.
 """
 
 from __future__ import annotations

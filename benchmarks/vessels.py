@@ -198,7 +198,8 @@ def disturbed(scene: Scene) -> dict[str, Scene]:
         return Scene(name=scene.name, bands=bands, boxes=list(scene.boxes if boxes is None else boxes),
                      gsd=scene.gsd * gsd, valid=np.ones(bands["B08"].shape, bool))  # fmt: skip
 
-    coarse = [tuple(max(round(v / 1.2), 1) if k > 1 else round(v / 1.2) for k, v in enumerate(b)) for b in scene.boxes]
+    fifth = [[round(v / 1.2) for v in box] for box in scene.boxes]
+    coarse = [(left, top, max(width, 1), max(height, 1)) for left, top, width, height in fifth]
     kept = [(b[0] - cut[1], b[1] - cut[0], b[2], b[3]) for b in scene.boxes]
     inside = [b for b in kept if 0 <= b[0] < cols - 2 * cut[1] - b[2] and 0 <= b[1] < rows - 2 * cut[0] - b[3]]
     return {
@@ -209,7 +210,7 @@ def disturbed(scene: Scene) -> dict[str, Scene]:
         "bands times 1.2": made(lambda _, band: band * np.float32(1.2)),
         "noise of 0.003": made(lambda _, band: band + rng.normal(0, 0.003, band.shape).astype(np.float32)),
         "pixels 1.2 times as large": made(
-            lambda _, band: cv2.resize(band, size, interpolation=cv2.INTER_AREA), coarse, 1.2
+            lambda _, band: np.asarray(cv2.resize(band, size, interpolation=cv2.INTER_AREA), np.float32), coarse, 1.2
         ),
         "left for right": made(
             lambda _, band: band[:, ::-1], [(cols - b[0] - b[2], b[1], b[2], b[3]) for b in scene.boxes]
