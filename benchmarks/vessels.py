@@ -2,6 +2,7 @@
 
     python benchmarks/vessels.py FOLDER [OUT]
     python benchmarks/vessels.py FOLDER --robustness
+    python benchmarks/vessels.py OSCD --unlabelled [OUT]
 
 FOLDER holds a folder a scene: NAME_coco.json with boxes, and a TIFF a band (uint16, reflectance times 65535, Web
 Mercator). A box is found where a detection overlaps it by a tenth of their union, or has its centre in it or a pixel
@@ -10,7 +11,9 @@ the boxes; detections without a box, how many that is per km2 of water (true gro
 `vessels_by_eye.csv` beside this file holds that judgement: scene, row, col of the detection's middle, and `vessel`,
 `no vessel` or `unsure`. A detection without a row within four pixels is counted as not judged. With OUT, pictures are
 written there: each scene (boxes red, detections yellow) and chips of the detections without a box (green frame a
-vessel by eye, red none, grey unsure). With --robustness the scenes are disturbed as the table says.
+vessel by eye, red none, grey unsure). With --robustness the scenes are disturbed as the table says. With --unlabelled,
+OSCD holds a folder a city, with `imgs_1` and `imgs_2` (a TIFF a band, level 1C, 1e4 times reflectance, geographic);
+each is put onto 10 m and what is found there is counted by eye.
 """
 
 from __future__ import annotations
@@ -27,9 +30,11 @@ import cv2
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio.warp import Resampling, calculate_default_transform, reproject
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from detect.errors import DetectError
 from detect.vessels import Vessel, optical_vessels, water_of
 
 FloatArray = NDArray[np.float32]
@@ -54,6 +59,31 @@ class Scene:
     """Left, top, width, height in pixels."""
     gsd: float
     """True metres per pixel on the ground."""
+    valid: BoolArray
+    """(row, col) True = within the scene."""
+
+
+CITIES = {"beirut": "EPSG:32636", "pisa": "EPSG:32632", "mumbai": "EPSG:32643", "abudhabi": "EPSG:32640"}
+
+
+def read_unlabelled(folder: Path, date: int) -> Scene:
+    """Read one of the two dates of a city and put it onto 10 m."""
+    bands: dict[str, FloatArray] = {}
+    grid = None
+    for path in sorted((folder / f"imgs_{date}").glob("*_B0[2348].tif")):
+        with rasterio.open(path) as file:
+            if grid is None:
+                grid = calculate_default_transform(file.crs, CITIES[folder.name], file.width, file.height,
+                                                   *file.bounds, resolution=10)  # fmt: skip
+            band = np.full((grid[2], grid[1]), np.nan, np.float32)
+            reproject(file.read(1).astype(np.float32) / 1e4, band, src_transform=file.transform, src_crs=file.crs,
+                      dst_transform=grid[0], dst_crs=CITIES[folder.name], resampling=Resampling.cubic,
+                      dst_nodata=np.nan)  # fmt: skip
+        bands[path.stem[-3:]] = band
+    seen = np.all([np.isfinite(band) & (band > 0) for band in bands.values()], axis=0)
+    inside = cv2.erode(seen.astype(np.uint8), np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    filled = {name: np.nan_to_num(band) for name, band in bands.items()}
+    return Scene(name=f"{folder.name}_{date}", bands=filled, boxes=[], gsd=10.0, valid=inside > 0)
 
 
 def read_scene(folder: Path) -> Scene:
@@ -66,7 +96,8 @@ def read_scene(folder: Path) -> Scene:
     latitude = math.atan(math.sinh(middle / EARTH_RADIUS_M))
     listed = json.loads((folder / f"{folder.name}_coco.json").read_text())["annotations"]
     boxes = [(int(b[0]), int(b[1]), int(b[2]), int(b[3])) for b in (item["bbox"] for item in listed)]
-    return Scene(name=folder.name, bands=bands, boxes=boxes, gsd=10.0 * math.cos(latitude))
+    return Scene(name=folder.name, bands=bands, boxes=boxes, gsd=10.0 * math.cos(latitude),
+                 valid=np.ones(bands["B08"].shape, bool))  # fmt: skip
 
 
 def matches(box: Box, vessel: Vessel) -> bool:
@@ -97,7 +128,7 @@ def near_land(scene: Scene, water: BoolArray) -> list[bool]:
 def picture(scene: Scene) -> NDArray[np.uint8]:
     """Return a colour picture for the eye."""
     rgb = np.stack([scene.bands[name] for name in ("B02", "B03", "B04")], axis=-1)
-    low = np.percentile(rgb, 1, axis=(0, 1))
+    low = np.percentile(rgb[scene.valid], 1, axis=0)
     return np.asarray((np.clip((rgb - low) / 0.2, 0, 1) ** 0.6 * 255).astype(np.uint8))
 
 
@@ -147,9 +178,8 @@ def share(hits: list[bool]) -> str:
 
 def searched(scene: Scene) -> tuple[tuple[Vessel, ...], BoolArray]:
     """Return the vessels of a scene and its water; it may be without any."""
-    valid = np.ones(next(iter(scene.bands.values())).shape, bool)
-    vessels = optical_vessels(scene.bands, valid, gsd=scene.gsd)
-    return vessels, water_of(scene.bands["B08"], valid, gsd=scene.gsd, green=scene.bands["B03"])
+    vessels = optical_vessels(scene.bands, scene.valid, gsd=scene.gsd)
+    return vessels, water_of(scene.bands["B08"], scene.valid, gsd=scene.gsd, green=scene.bands["B03"])
 
 
 def disturbed(scene: Scene) -> dict[str, Scene]:
@@ -166,9 +196,10 @@ def disturbed(scene: Scene) -> dict[str, Scene]:
     ) -> Scene:
         bands = {name: np.ascontiguousarray(change(name, band), np.float32) for name, band in scene.bands.items()}
         return Scene(name=scene.name, bands=bands, boxes=list(scene.boxes if boxes is None else boxes),
-                     gsd=scene.gsd * gsd)  # fmt: skip
+                     gsd=scene.gsd * gsd, valid=np.ones(bands["B08"].shape, bool))  # fmt: skip
 
-    coarse = [tuple(max(round(v / 1.2), 1) if k > 1 else round(v / 1.2) for k, v in enumerate(b)) for b in scene.boxes]
+    fifth = [[round(v / 1.2) for v in box] for box in scene.boxes]
+    coarse = [(left, top, max(width, 1), max(height, 1)) for left, top, width, height in fifth]
     kept = [(b[0] - cut[1], b[1] - cut[0], b[2], b[3]) for b in scene.boxes]
     inside = [b for b in kept if 0 <= b[0] < cols - 2 * cut[1] - b[2] and 0 <= b[1] < rows - 2 * cut[0] - b[3]]
     return {
@@ -179,7 +210,7 @@ def disturbed(scene: Scene) -> dict[str, Scene]:
         "bands times 1.2": made(lambda _, band: band * np.float32(1.2)),
         "noise of 0.003": made(lambda _, band: band + rng.normal(0, 0.003, band.shape).astype(np.float32)),
         "pixels 1.2 times as large": made(
-            lambda _, band: cv2.resize(band, size, interpolation=cv2.INTER_AREA), coarse, 1.2
+            lambda _, band: np.asarray(cv2.resize(band, size, interpolation=cv2.INTER_AREA), np.float32), coarse, 1.2
         ),
         "left for right": made(
             lambda _, band: band[:, ::-1], [(cols - b[0] - b[2], b[1], b[2], b[3]) for b in scene.boxes]
@@ -204,10 +235,31 @@ def robustness(folder: str) -> None:
         print(f"{kind:26s} {'; '.join(told)}", flush=True)
 
 
-def main(folder: str, out: str | None = None) -> None:
+def unlabelled(folder: str, out: str | None) -> None:
+    """Print what is found by eye in scenes without labels."""
+    for city in (name for name in CITIES if (Path(folder) / name).is_dir()):
+        for scene in (read_unlabelled(Path(folder) / city, date) for date in (1, 2)):
+            try:
+                vessels, water = searched(scene)
+            except DetectError as error:
+                print(f"{scene.name:11s} {error}")
+                continue
+            km2 = float(water.sum()) * (scene.gsd / 1000) ** 2
+            for place in ("open", "shore"):
+                said = judgements(scene, [one for one in vessels if one.place == place])
+                eye = ", ".join(f"{said.count(one)} {one} ({said.count(one) / km2:.2f} per km2)" for one in FRAMES)
+                print(f"{scene.name:11s} {km2:.1f} km2 of water, {place}: {len(said)} detections; by eye {eye}")
+            if out and vessels:
+                write_pictures(Path(out), scene, vessels, list(vessels))
+
+
+def main(folder: str, out: str | None = None, pictures: str | None = None) -> None:
     """Print the table."""
     if out == "--robustness":
         robustness(folder)
+        return
+    if out == "--unlabelled":
+        unlabelled(folder, pictures)
         return
     for path in sorted(p.parent for p in Path(folder).glob("*/*_coco.json")):
         scene = read_scene(path)

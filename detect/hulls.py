@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 BoolArray = NDArray[np.bool_]
 Pixels = tuple[NDArray[np.intp], NDArray[np.intp]]
@@ -71,13 +71,13 @@ def measured(pixels: Pixels, gsd: float, contrast: float, place: Literal["open",
                   contrast=contrast, place=place)  # fmt: skip
 
 
-def parts_of(mask: BoolArray, least_px: int) -> Iterator[Pixels]:
-    """Yield the pixels of each connected part that is large enough."""
-    parts, _ = ndimage.label(mask, structure=np.ones((3, 3)))
-    for number, window in enumerate(ndimage.find_objects(parts), 1):
-        rows, cols = np.nonzero(parts[window] == number)
-        if len(rows) >= least_px:
-            yield rows + window[0].start, cols + window[1].start
+def parts_of(mask: BoolArray, least_px: int, most_px: float = np.inf, longest_px: float = np.inf) -> Iterator[Pixels]:
+    """Yield the pixels of each connected part that is large enough, has at most `most_px` and is not longer."""
+    _, parts, boxes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    for number, (left, top, width, height, size) in enumerate(boxes):
+        if number and least_px <= size <= most_px and np.hypot(width, height) <= longest_px:
+            rows, cols = np.nonzero(parts[top : top + height, left : left + width] == number)
+            yield rows + top, cols + left
 
 
 def window_of(pixels: Pixels, margin_px: int) -> Window:

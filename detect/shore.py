@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from detect.fairways import BOOM_M, ends_on_land
 from detect.hulls import (
     BLUR_M,
     MOST_BEAM_M,
@@ -50,18 +51,25 @@ ALONG = 0.5
 """Share of its length by which a vessel alongside touches the quay, and by which water lies on its other side."""
 BEYOND_M = 30.0
 """Piece of the quay, beyond one end of the vessel, that must lie in one line with the side it is moored to."""
-COLOUR = 0.13
+COLOUR = 0.1
 """Least difference of colour from the quay behind: ln of a band, over the mean of all bands."""
 PLANTS = 0.08
 """Soil-adjusted vegetation index from which a shore is grown over and no quay."""
 NOOK_M = 30.0
 """Radius of the disc that finds the corner of water between a vessel's end and its quay."""
+UNDER_CRANES_M = 150.0
+"""Length from which cranes may stand over a vessel."""
 SURF_M = 60.0
 """Breakers lie no further out on most shores."""
 BLURRED_M = 35.0
 """From the edge of the land: half of the blur of land, and that of what lies before it."""
 REACH_M = 250.0
 """Stretch of the shore to either side that is looked at for breakers."""
+FETCH_M = 2000.0
+"""Open water that breakers need: over 2 km a wind of 10 m/s raises waves of 0.3 m, over less none to be seen."""
+OPEN_DEG = 30.0
+"""Sector over which that much water must lie open: swell through a harbour's mouth spreads and fades."""
+BEARING_STEP_DEG = 5.0
 FRINGED = 0.4
 """Share of that stretch with something bright before it, from which it is surf; ships leave less."""
 
@@ -89,15 +97,30 @@ class Shore:
         own = drawn(pixels, window, self.ground.shape)
         stretch = self.edge[window] & (cv2.dilate(own, disc(80.0 / self.gsd)) == 0)
         others = self.bright[window] & (cv2.dilate(own, disc(2)) == 0)
-        if not stretch.any():
+        if not stretch.any() or not self.exposed(pixels):
             return False
         before = cv2.dilate(others.astype(np.uint8), disc(50.0 / self.gsd)) > 0
         return float(before[stretch].mean()) >= FRINGED
+
+    def exposed(self, pixels: Pixels) -> bool:
+        """Return whether the water open before an object is enough for breakers; beyond the image it goes on."""
+        bearings = np.radians(np.arange(0.0, 360.0, BEARING_STEP_DEG))[:, None]
+        away = np.arange(0.0, FETCH_M / self.gsd, 0.7)
+        rows = np.round(pixels[0].mean() - away * np.cos(bearings)).astype(int)
+        cols = np.round(pixels[1].mean() + away * np.sin(bearings)).astype(int)
+        inside = (rows >= 0) & (cols >= 0) & (rows < self.ground.shape[0]) & (cols < self.ground.shape[1])
+        own = np.hypot(np.ptp(pixels[0]), np.ptp(pixels[1])) / 2 + 2
+        blocked = np.zeros(rows.shape, bool)
+        blocked[inside] = self.ground[rows[inside], cols[inside]]
+        free = ~blocked[:, away > own].any(axis=1)
+        return float(free.sum()) * BEARING_STEP_DEG >= OPEN_DEG
 
     def doubtful(self, vessel: Vessel) -> bool:
         """Return whether something off the shore is too near to it to be told from surf, jetties and moorings."""
         off = float(self.distance[vessel.pixels].min()) * self.gsd
         if off <= BLURRED_M and vessel.length_m < LEAST_LENGTH_M:
+            return True
+        if off <= BLURRED_M and vessel.length_m < BOOM_M and ends_on_land(vessel, self.ground, self.gsd):
             return True
         return off <= SURF_M + 10.0 and self.fringed(vessel.pixels)
 
@@ -182,10 +205,13 @@ def _moored(vessel: Vessel, quay: _Quay, water: BoolArray, gsd: float) -> bool:
     columns = np.round(beside)
     outermost = np.array([(inward[columns == one] * side).max() * side for one in np.unique(columns)])
     joint = float(np.median(outermost))
-    for end in (along.min() - 2 - np.arange(BEYOND_M / gsd), along.max() + 2 + np.arange(BEYOND_M / gsd)):
-        outer, inner = quay.share(water, end, joint + 1.7 * side), quay.share(quay.solid, end, joint - 0.8 * side)
-        if (outer * inner).mean() >= 0.8:
-            return True
+    beyond = np.arange(BEYOND_M / gsd)
+    # A container ship lies under cranes, whose booms hide the water next to it.
+    for gap in (2, 3, 4) if vessel.length_m >= UNDER_CRANES_M else (2,):
+        for end in (along.min() - gap - beyond, along.max() + gap + beyond):
+            outer, inner = quay.share(water, end, joint + 1.7 * side), quay.share(quay.solid, end, joint - 0.8 * side)
+            if (outer * inner).mean() >= 0.8:
+                return True
     return False
 
 
@@ -226,7 +252,13 @@ def _shaped(vessel: Vessel, gsd: float, bearing_deg: float, longest_m: float) ->
 
 
 def alongside(
-    shore: Shore, water: BoolArray, bands: Mapping[str, FloatArray], plants: FloatArray, score: FloatArray
+    shore: Shore,
+    water: BoolArray,
+    bands: Mapping[str, FloatArray],
+    *,
+    plants: FloatArray,
+    score: FloatArray,
+    faintest: float,
 ) -> list[Vessel]:
     """Return what lies alongside paved shores and has a vessel's size.
 
@@ -242,16 +274,20 @@ def alongside(
         (row, col) soil-adjusted vegetation index.
     score
         (row, col) standard deviations over the water around.
+    faintest
+        Least score of a vessel's brightest pixel.
     """
     darkest = {name: float(np.percentile(band[water], 5)) for name, band in bands.items()}
     nooks = morphology(shore.ground, cv2.MORPH_CLOSE, NOOK_M / shore.gsd) & ~shore.ground & water
     found: list[Vessel] = []
     for longest in QUAYS_M:
+        # Twice the ellipse that fills the limits: what is larger fails them anyway and need not be measured.
+        most = longest * (MOST_BEAM_M + BLUR_M) / shore.gsd**2
         for bearing in np.arange(0.0, 180.0, STEP_DEG):
             quay = _quay(shore.ground, longest / shore.gsd, float(bearing))
-            for pixels in parts_of(_two_wide(shore.ground & ~quay.solid), 8):
+            for pixels in parts_of(_two_wide(shore.ground & ~quay.solid), 8, most, 1.3 * longest / shore.gsd):
                 one = measured(pixels, shore.gsd, float(score[pixels].max()), "shore")
-                if not _shaped(one, shore.gsd, float(bearing), longest):
+                if one.contrast < faintest or not _shaped(one, shore.gsd, float(bearing), longest):
                     continue
                 window = window_of(pixels, 2)
                 nook = nooks[window] & (cv2.dilate(drawn(pixels, window, water.shape), disc(2)) > 0)

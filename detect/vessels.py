@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
 from detect.errors import DetectError
+from detect.fairways import ends_on_land, room_for
 from detect.hulls import Vessel, drawn, like_a_hull, measured, parts_of, too_wide, window_of
 from detect.shore import alongside, shore_of
 from detect.significance import TooFewMaximaError, odd_pixels, own_threshold
@@ -41,6 +42,9 @@ SPACING_M = 70.0
 """Side of the square in which only the strongest counts for that."""
 LEAST_M2 = 500.0
 """What a vessel of 25 to 30 m covers, blurred."""
+POINT_M = 32.0
+"""Length (four standard deviations of the brightness) up to which something is a point: of a point-spread of two
+pixels of 10 m that is 24 to 30 m, of a vessel of 20 m 38 m, of one of 30 m 46 m."""
 GREEN = 0.15
 """Soil-adjusted vegetation index from which something is weed or mangrove, no vessel."""
 FRAYED_M = 80.0
@@ -64,6 +68,25 @@ def _score(bands: Mapping[str, FloatArray], water: BoolArray, gsd: float) -> Flo
         mean, spread = around(bands[name], core, odd_pixels(GROUND_M, gsd))
         scores.append(np.maximum((bands[name] - mean) / spread, 0))
     return np.asarray(np.mean(scores, axis=0), dtype=np.float32)
+
+
+def _is_point(vessel: Vessel, score: FloatArray, gsd: float) -> bool:
+    """Return whether something is no longer than the image's own blur: a wave crest, a buoy or a boat."""
+    weights = np.maximum(score[vessel.pixels], 0).astype(np.float64)
+    spread = np.cov(np.stack(vessel.pixels), aweights=weights, bias=True)
+    return bool(4 * np.sqrt(np.linalg.eigvalsh(spread)[-1]) * gsd < POINT_M)
+
+
+def _limit(score: FloatArray, where: BoolArray, gsd: float) -> float:
+    """Return the score that wave crests on this water reach too seldom to matter; points are none of their tail."""
+    crests = where.copy()
+    for pixels in parts_of(where & (score >= FAINTEST), round(LEAST_M2 / gsd**2)):
+        if score[pixels].max() >= CONTRAST and _is_point(measured(pixels, gsd, 0.0, "open"), score, gsd):
+            crests[pixels] = False
+    try:
+        return own_threshold(score, crests, gsd=gsd, spacing_m=SPACING_M, per_km2=WAVES_PER_KM2, floor=CONTRAST)
+    except TooFewMaximaError:  # a dock: too little water for many waves, or for their tail to show
+        return CONTRAST
 
 
 def _touches(vessel: Vessel, others: list[Vessel], shape: tuple[int, ...], reach_px: int) -> bool:
@@ -105,28 +128,26 @@ def optical_vessels(
     ground = bodies(valid & ~water, LEAST_LAND_M2 / gsd**2) if land is None else land & valid
     # The edge of the land is blurred into the water: by a pixel, and by one more where it is taken from the image.
     off_shore = morphology(valid & ~ground, cv2.MORPH_ERODE, 2 if land is None else 1)
-    where = morphology(water, cv2.MORPH_ERODE, 2)
-    try:
-        limit = own_threshold(score, where, gsd=gsd, spacing_m=SPACING_M, per_km2=WAVES_PER_KM2, floor=CONTRAST)
-    except TooFewMaximaError:  # a dock: too little water for many waves, or for their tail to show
-        limit = CONTRAST
+    limit = _limit(score, morphology(water, cv2.MORPH_ERODE, 2), gsd)
     islets = (valid & ~ground if land is None else off_shore) & ~water
     # A hull reaches as far as half of what a peak must have; peaks alone would cut a small one to pieces.
     afloat = (off_shore & (score >= max(limit / 2, FAINTEST))) | islets
     parts = [
         measured(p, gsd, float(score[p].max()), "open")
         for p in parts_of(afloat, round(LEAST_M2 / gsd**2))
-        if score[p].max() >= limit or islets[p].any()
+        if score[p].max() >= (CONTRAST if islets[p].any() else limit)
     ]
     found = [one for one in parts if like_a_hull(one) and np.median(plants[one.pixels]) < GREEN]
+    found = [one for one in found if ends_on_land(one, ground, gsd) < 2 and not _is_point(one, score, gsd)]
     broad = [one for one in parts if too_wide(one)]
     found = [one for one in found if not _touches(one, broad, valid.shape, round(FRAYED_M / gsd))]
     if land is None:
         shore = shore_of(ground, score, gsd=gsd, limit=limit)
         optical = {name: bands[name] for name in OPTICAL}
-        bumps = alongside(shore, water, optical, plants, score)
+        bumps = alongside(shore, water, optical, plants=plants, score=score, faintest=CONTRAST)
         # A detection three pixels or less from a bump is but its blurred side.
         found = [one for one in found if not shore.doubtful(one) and not _touches(one, bumps, valid.shape, 3)] + bumps
+    found = [one for one, room in zip(found, room_for(found, ground, valid, gsd), strict=True) if room]
     return tuple(sorted(found, key=lambda vessel: -vessel.contrast))
 
 

@@ -161,10 +161,12 @@ def _count(
     if not why and rates is not None and not rates.pd > 0:
         why = f"none of {rates.trials} {rates.assumed} put in was found"
     if not why and rates is not None:
-        # The share seen is itself known from a few trials: its interval widens that of the count.
-        low = count_interval(found, pd=rates.interval[1], false_alarms=false_alarms)[0]
+        # The share seen is itself known from a few trials, and the false alarms differ from date to date: what is
+        # known of them widens the interval of the count.
+        least, most = (rate * water_km2 for rate in rates.false_range)
+        low = count_interval(found, pd=rates.interval[1], false_alarms=most)[0]
         estimate = count_interval(found, pd=rates.pd, false_alarms=false_alarms)[1]
-        high = count_interval(found, pd=max(rates.interval[0], 1e-3), false_alarms=false_alarms)[2]
+        high = count_interval(found, pd=max(rates.interval[0], 1e-3), false_alarms=least)[2]
         why = f"{rates.assumed}: {100 * rates.pd:.0f} % of {rates.trials} put in were found"
     return Count(
         zone=zone, sensor=sensor_of(raster), acquired=raster.acquired, found=found, low=low, estimate=estimate,
