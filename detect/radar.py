@@ -100,6 +100,11 @@ class RadarModel:
     """(row, col) of each of them: how far the dates next to the pair differ, as far as they do so in its sense."""
 
 
+    def usual(self, seen: BoolArray) -> Usual:
+        """Return the state that two dates are held against, where seen (row, col)."""
+        return _usual(self.mean, seen, self.looks, self.dates, (self.options, self.gsd))
+
+
 @dataclass(frozen=True, kw_only=True)
 class RadarStatistics:
     """The maps that thresholds apply to; NaN where not valid."""
@@ -303,5 +308,5 @@ def radar_statistics(before: FloatArray, after: FloatArray, valid: BoolArray, mo
     # Without a usual state each date is held against its own surroundings at its own brightness, which is no ratio.
     logs = [against_ring(one, seen, model.looks, context) for one in logs] if model.dates else logs
     areas = np.sqrt(((_smooth(difference, seen, context) / model.area_usual) ** 2).mean(axis=0))
-    usual = _usual(model.mean, seen, model.looks, model.dates, context)
-    return _masked(object_evidence(logs[0], logs[1], usual), areas, difference, seen, model.looks)
+    evidence = object_evidence(logs[0], logs[1], model.usual(seen))
+    return _masked(evidence, areas, difference, seen, model.looks)

@@ -6,8 +6,10 @@ assumption: for parked aircraft it depends on aspect by tens of decibels, and no
 curve over the cross-section, for this ground and this baseline, is the result; the classes are readings of it.
 
 An object that appeared stands on the later date only. One that vanished stood on the earlier date, either as a visitor
-or as one that had stood there on all dates of the baseline; the second is seen by the pair alone. Which it was is not
-known beforehand, so what is told of departures is the lesser of the two.
+or as one that had stood there on most dates of the baseline, and is then part of the usual state. Which it was is not
+known beforehand, so what is told of departures is the lesser of the two. But what had always stood there shows in the
+usual state: an object stronger than anything that usually stands on this ground can only have been a visitor, and is
+tried as one.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from detect.detectability import DIRECTIONS, Stratum
 from detect.errors import DetectError
 from detect.injection import Direction
 from detect.radar import RadarModel, RadarSeries, radar_statistics
+from detect.radar_evidence import FADING_DB, FADING_VARIANCE
 from detect.rates import wilson
 from detect.targets import object_class
 
@@ -34,6 +37,8 @@ Values = NDArray[np.float64]
 Window = tuple[slice, slice]
 History = Literal["arrival", "visit", "resident"]
 """On the later date only, on the earlier date only, or on all dates but the later."""
+ROOM = 2.0
+"""Times the strongest thing that usually stands on a ground that another may be and still be taken for one of those."""
 
 RESPONSE_M = (13.2, 12.0)
 """Standard deviation (rows, cols) of the amplitude response of Sentinel-1 IW GRD, of 22 m by 20 m resolution."""
@@ -43,9 +48,7 @@ POINT_SPACING_M = 9.0
 MOST_POINTS = 8
 REACH_PX = 2
 """How far beyond its points a flag may lie and still be the object's."""
-FADING_DB = 2.5
-"""Standard deviation of an object's cross-section from look to look: an assumption."""
-MEAN_OVER_MEDIAN = float(np.exp((FADING_DB * np.log(10) / 10) ** 2 / 2))
+MEAN_OVER_MEDIAN = float(np.exp(FADING_VARIANCE / 2))
 """Mean power of such a log-normal cross-section over its median."""
 BINS_DBSM = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0)
 HISTORIES: Mapping[Direction, tuple[History, ...]] = {"appeared": ("arrival",), "vanished": ("visit", "resident")}
@@ -86,6 +89,17 @@ class RadarSetting:
     series: RadarSeries
     model: RadarModel
     change: Change
+
+    def standing(self, ground: BoolArray) -> float:
+        """Return by how much the strongest thing that usually stands on searched ground is brighter than its ground.
+
+        Linear power at the first polarisation; without end where no usual state is known.
+        """
+        rows, cols = self.places(ground)
+        if not self.model.dates:
+            return float("inf")
+        usual, around = self.model.mean[0], self.model.usual(self.model.seen).above[0]
+        return float((usual * (1 - np.exp(-around)))[rows, cols].max())
 
     def places(self, ground: BoolArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the rows and columns of searched ground where objects may stand."""
@@ -169,11 +183,11 @@ def inject_points(
     return out
 
 
-def _with_resident(mean: FloatArray, points: Values, gsd: float) -> FloatArray:
-    """Return the usual power (polarisation, row, col) of a place where an object stands on every date."""
-    out = mean.copy()
+def _usual_power(points: Values, shape: tuple[int, ...], gsd: float) -> FloatArray:
+    """Return the usual power (polarisation, row, col) of an object that stands there on every date."""
+    out = np.zeros(shape, np.float32)
     cross = 10 ** (CROSS_POLARISED_DB[0] / 10)
-    for window, field in _fields(points, out.shape, gsd):
+    for window, field in _fields(points, shape, gsd):
         for k in range(len(out)):
             out[(k, *window)] += (field**2 * MEAN_OVER_MEDIAN * (cross if k else 1.0)).astype(np.float32)
     return out
@@ -203,9 +217,13 @@ def _window(setting: RadarSetting, place: tuple[int, int], length_m: float) -> W
 
 
 def _hit(
-    setting: RadarSetting, place: tuple[int, int], kind: _Kind, history: History, rng: np.random.Generator
-) -> tuple[bool, bool]:
-    """Put an object into a place; return whether it is flagged, and whether the place would have been without it."""
+    setting: RadarSetting, place: tuple[int, int], kind: _Kind, history: History, rng: np.random.Generator,
+    standing: float = float("inf"),
+) -> tuple[bool, bool]:  # fmt: skip
+    """Put an object into a place; return whether it is flagged, and whether the place would have been without it.
+
+    A resident that would outshine what is `standing` there, by more than ROOM, is tried as a visitor.
+    """
     series, model, change = setting.series, setting.model, setting.change
     window = _window(setting, place, kind.length_m)
     whole = (slice(None), *window)
@@ -216,9 +234,11 @@ def _hit(
     faded = points * (1, 1, 10 ** (rng.normal(0, FADING_DB) / 20))
     dates[host] = inject_points(dates[host], faded, looks=model.looks, gsd=series.gsd, rng=rng)
     mean = model.mean[whole]
+    usual = _usual_power(points, mean.shape, series.gsd)
+    resident = history == "resident" and model.dates and usual[0].max() <= ROOM * standing
     part = replace(
         model,
-        mean=_with_resident(mean, points, series.gsd) if history == "resident" and model.dates else mean,
+        mean=mean + usual if resident else mean,
         seen=model.seen[window],
         area_usual=model.area_usual[whole],
         nulls=(),
@@ -236,10 +256,10 @@ def _tried(
 ) -> RadarDetection:
     """Put objects of a kind on a kind of ground; each history of a direction is tried as often."""
     rows, cols = setting.places(ground.where)
-    results = []
+    results, standing = [], setting.standing(ground.where)
     for history in HISTORIES[direction]:
         picked = rng.integers(len(rows), size=trials)
-        results.append([_hit(setting, (int(rows[k]), int(cols[k])), kind, history, rng) for k in picked])
+        results.append([_hit(setting, (int(rows[k]), int(cols[k])), kind, history, rng, standing) for k in picked])
     least = min(results, key=lambda pairs: sum(hit for hit, _ in pairs))
     hits = sum(hit for hit, _ in least)
     return RadarDetection(
