@@ -126,6 +126,10 @@ class ClassDetectability:
     whatever their class; NaN where the objects put there do not show it."""
     reason: str | None = None
     """Why there is no `pd`, or why it must be 0."""
+    vacant: tuple[str, ...] = ()
+    """Zones of this ground on which, by the earlier dates, no such object had stood for long: radar tells."""
+    visitor_pd: float | None = None
+    """Probability of detection of what left those zones; None where it is `pd`."""
 
 
 @dataclass(frozen=True, kw_only=True)

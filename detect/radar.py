@@ -99,7 +99,6 @@ class RadarModel:
     borne_out: tuple[FloatArray, ...] = field(repr=False, default=())
     """(row, col) of each of them: how far the dates next to the pair differ, as far as they do so in its sense."""
 
-
     def usual(self, seen: BoolArray) -> Usual:
         """Return the state that two dates are held against, where seen (row, col)."""
         return _usual(self.mean, seen, self.looks, self.dates, (self.options, self.gsd))
@@ -249,9 +248,7 @@ def _null_statistics(
     ), sizes[-1]
 
 
-def _borne_out(
-    stack: Baseline, seen: BoolArray, looks: tuple[float, ...], context: _Context
-) -> tuple[FloatArray, ...]:
+def _borne_out(stack: Baseline, seen: BoolArray, looks: tuple[float, ...], context: _Context) -> tuple[FloatArray, ...]:
     """Return, for each held-out pair, the evidence (row, col) of the dates before and after it for the same change.
 
     The pair's own speckle is not in it. The last pair is followed by the before date; the first has none before it.

@@ -7,18 +7,20 @@ curve over the cross-section, for this ground and this baseline, is the result; 
 
 An object that appeared stands on the later date only. One that vanished stood on the earlier date, either as a visitor
 or as one that had stood there on most dates of the baseline, and is then part of the usual state. Which it was is not
-known beforehand, so what is told of departures is the lesser of the two. But what had always stood there shows in the
-usual state: an object stronger than anything that usually stands on this ground can only have been a visitor, and is
-tried as one.
+known beforehand, so what is told of departures is the lesser of the two. But what had stood there on most dates shows in
+the usual state: on ground where nothing usually stands that could be such an object (`is_vacant`), what left was a
+visitor, and its share is told beside.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import pairwise
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,8 +39,11 @@ Values = NDArray[np.float64]
 Window = tuple[slice, slice]
 History = Literal["arrival", "visit", "resident"]
 """On the later date only, on the earlier date only, or on all dates but the later."""
+VACANT_SHARE = 0.01
+"""Ground is vacant where at most this share of a class is so faint that it could be what usually stands there."""
 ROOM = 2.0
-"""Times the strongest thing that usually stands on a ground that another may be and still be taken for one of those."""
+"""Factor by which an object may be brighter than its usual power shows: 20 dates of fading, and the shape of its return."""
+VACANCY_DRAWS = 400
 
 RESPONSE_M = (13.2, 12.0)
 """Standard deviation (rows, cols) of the amplitude response of Sentinel-1 IW GRD, of 22 m by 20 m resolution."""
@@ -80,6 +85,8 @@ class RadarDetection:
     trials: int
     blank: float
     """Share of the same places that would have counted as a hit with nothing put there."""
+    visitor: float
+    """Share of those alone that stood there on one date only; `pd` where that is all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,15 +98,17 @@ class RadarSetting:
     change: Change
 
     def standing(self, ground: BoolArray) -> float:
-        """Return by how much the strongest thing that usually stands on searched ground is brighter than its ground.
+        """Return how bright the strongest thing is that usually stands on searched ground, its ground taken off.
 
-        Linear power at the first polarisation; without end where no usual state is known.
+        Linear power of its brightest pixel at the first polarisation; without end where no usual state is known. The
+        glint of what stands beside the ground has its brightest pixel there, and does not count.
         """
-        rows, cols = self.places(ground)
         if not self.model.dates:
             return float("inf")
-        usual, around = self.model.mean[0], self.model.usual(self.model.seen).above[0]
-        return float((usual * (1 - np.exp(-around)))[rows, cols].max())
+        power = self.model.mean[0] * self.model.usual(self.model.seen).standing[0]
+        top = power >= cv2.dilate(power, np.ones((3, 3), np.uint8))
+        rows, cols = self.places(ground & top)
+        return float(power[rows, cols].max(initial=0.0))
 
     def places(self, ground: BoolArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the rows and columns of searched ground where objects may stand."""
@@ -217,13 +226,9 @@ def _window(setting: RadarSetting, place: tuple[int, int], length_m: float) -> W
 
 
 def _hit(
-    setting: RadarSetting, place: tuple[int, int], kind: _Kind, history: History, rng: np.random.Generator,
-    standing: float = float("inf"),
-) -> tuple[bool, bool]:  # fmt: skip
-    """Put an object into a place; return whether it is flagged, and whether the place would have been without it.
-
-    A resident that would outshine what is `standing` there, by more than ROOM, is tried as a visitor.
-    """
+    setting: RadarSetting, place: tuple[int, int], kind: _Kind, history: History, rng: np.random.Generator
+) -> tuple[bool, bool]:
+    """Put an object into a place; return whether it is flagged, and whether the place would have been without it."""
     series, model, change = setting.series, setting.model, setting.change
     window = _window(setting, place, kind.length_m)
     whole = (slice(None), *window)
@@ -234,11 +239,11 @@ def _hit(
     faded = points * (1, 1, 10 ** (rng.normal(0, FADING_DB) / 20))
     dates[host] = inject_points(dates[host], faded, looks=model.looks, gsd=series.gsd, rng=rng)
     mean = model.mean[whole]
-    usual = _usual_power(points, mean.shape, series.gsd)
-    resident = history == "resident" and model.dates and usual[0].max() <= ROOM * standing
+    if history == "resident" and model.dates:
+        mean = mean + _usual_power(points, mean.shape, series.gsd)
     part = replace(
         model,
-        mean=mean + usual if resident else mean,
+        mean=mean,
         seen=model.seen[window],
         area_usual=model.area_usual[whole],
         nulls=(),
@@ -256,10 +261,10 @@ def _tried(
 ) -> RadarDetection:
     """Put objects of a kind on a kind of ground; each history of a direction is tried as often."""
     rows, cols = setting.places(ground.where)
-    results, standing = [], setting.standing(ground.where)
+    results = []
     for history in HISTORIES[direction]:
         picked = rng.integers(len(rows), size=trials)
-        results.append([_hit(setting, (int(rows[k]), int(cols[k])), kind, history, rng, standing) for k in picked])
+        results.append([_hit(setting, (int(rows[k]), int(cols[k])), kind, history, rng) for k in picked])
     least = min(results, key=lambda pairs: sum(hit for hit, _ in pairs))
     hits = sum(hit for hit, _ in least)
     return RadarDetection(
@@ -270,7 +275,37 @@ def _tried(
         interval=wilson(hits, trials),
         trials=trials,
         blank=sum(blank for _, blank in least) / trials,
+        visitor=sum(hit for hit, _ in results[0]) / trials,
     )
+
+
+@cache
+def _faintest(name: str, gsd: float) -> float:
+    """Return the brightest pixel of the usual power that all but VACANT_SHARE of a class exceed as residents."""
+    rng = np.random.default_rng(0)
+    kind = _Kind(name=name, length_m=object_class(name).length_m, dbsm=CROSS_SECTIONS_DBSM[name], uniform=False)
+    side = 2 * int(np.ceil(kind.length_m / gsd)) + 21
+    middle = (side // 2, side // 2, 0)
+    peaks = [_usual_power(_points(kind, gsd, rng) + middle, (1, side, side), gsd).max() for _ in range(VACANCY_DRAWS)]
+    return float(np.quantile(peaks, VACANT_SHARE))
+
+
+def is_vacant(setting: RadarSetting, ground: BoolArray, name: str) -> bool:
+    """Return whether nothing usually stands on some ground that could be an object of a class.
+
+    What stood there on most dates is part of the usual power. Where all but the faintest VACANT_SHARE of the class would
+    outshine all that is, none of them had: what left that ground had come as a visitor.
+
+    Parameters
+    ----------
+    setting
+        The dates, with what was fitted to them.
+    ground
+        (row, col) True = the place that is asked about, such as one zone.
+    name
+        Of CROSS_SECTIONS_DBSM.
+    """
+    return ROOM * setting.standing(ground) < _faintest(name, setting.series.gsd)
 
 
 def cross_section_curve(
