@@ -5,8 +5,8 @@ than usual* on one date and as usual on the other: an arrival, or the departure 
 the usual stands out of its surroundings: what had always stood there has left (or was away, and is back). *The pair*
 alone: what comes to and leaves a place that is used on and off.
 
-An object's power fades from look to look, by FADING_DB. Where part of the usual power is an object's, that is noise, and
-counts as such beside the speckle.
+An object's power fades from look to look, by FADING_DB. Where part of the usual power is an object's, that is noise,
+and counts as such beside the speckle.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from detect.berths_optical import SHIP_CONTRAST, SHIP_SPREAD
 from detect.errors import DetectError
-from detect.radar_detectability import FADING_DB, inject_points
+from detect.radar_evidence import FADING_DB
+from detect.radar_injection import inject_points
 from detect.rates import wilson
 from detect.vessels import OPTICAL, WAVES_PER_KM2, Vessel, optical_vessels, radar_vessels
 
