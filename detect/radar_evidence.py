@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,6 +41,8 @@ the chance maxima of all, and most places are usually empty."""
 OCCUPIED = 9.2
 """Where both dates are so far from the usual (chance gives that to one place in a hundred, for two polarisations), both
 hold what is not usually there: then it is the pair that tells whether it changed, or only fades."""
+NEAR_PX = 5
+"""Side of the square in which the other date is looked at for that: an object that fades changes its outline too."""
 NEAR = 1.0
 """Log-ratios of places to the ring around count up to this size in the ring's level."""
 
@@ -80,11 +83,14 @@ def above_ring(mean: FloatArray, seen: BoolArray, *, outer: int, inner: int) -> 
     return np.where(seen, np.maximum(logs - level, 0), np.float32(0)).astype(np.float32)
 
 
-def _steadiness(usual: Usual) -> FloatArray:
-    """Return what fading leaves of the looks (polarisation, row, col), as a share of them."""
+def _steadiness(first: FloatArray, second: FloatArray, usual: Usual) -> FloatArray:
+    """Return what fading leaves of the looks (polarisation, row, col), as a share of them.
+
+    What fades is what stands there on both dates: the darker of them shows how much of its power that is.
+    """
     looks = np.array(usual.looks, np.float32)[:, None, None]
-    fading = np.float32(np.expm1(FADING_VARIANCE)) * usual.standing**2
-    return np.asarray(1 / (1 + looks * fading), dtype=np.float32)
+    standing = 1 - np.exp(-np.maximum(usual.above + np.minimum(first, second), 0))
+    return np.asarray(1 / (1 + looks * np.float32(np.expm1(FADING_VARIANCE)) * standing**2), dtype=np.float32)
 
 
 def _absent(log_ratio: FloatArray, usual: Usual) -> FloatArray:
@@ -101,8 +107,10 @@ def _absent(log_ratio: FloatArray, usual: Usual) -> FloatArray:
 
 def _departure(states: FloatArray, limit: FloatArray) -> FloatArray:
     """Return the evidence that one date is as usual and the other is not, from how far (date, row, col) each is off."""
-    one_of_them = states.min(axis=0) < OCCUPIED
-    return np.where(one_of_them, np.minimum(np.abs(states[1] - states[0]), limit), np.float32(0)).astype(np.float32)
+    near = np.ones((NEAR_PX, NEAR_PX), np.uint8)
+    around = np.minimum(cv2.dilate(states[0], near), cv2.dilate(states[1], near))
+    size = np.minimum(np.abs(states[1] - states[0]), limit)
+    return np.where(around < OCCUPIED, size, np.float32(0)).astype(np.float32)
 
 
 def object_evidence(first: FloatArray, second: FloatArray, usual: Usual) -> FloatArray:
@@ -121,7 +129,7 @@ def object_evidence(first: FloatArray, second: FloatArray, usual: Usual) -> Floa
     pairs = np.stack([pair_statistic(second[k] - first[k], looks=n) for k, n in enumerate(usual.looks)])
     if not usual.dates:
         return np.asarray(pairs.sum(axis=0), dtype=np.float32)
-    steadiness, bright = _steadiness(usual), np.zeros((2, *first.shape[1:]), np.float32)
+    steadiness, bright = _steadiness(first, second, usual), np.zeros((2, *first.shape[1:]), np.float32)
     for k, n in enumerate(usual.looks):
         for date, one in enumerate((first[k], second[k])):
             size = ratio_statistic(np.exp(np.maximum(one, 0)), looks=n, dates=usual.dates)
