@@ -45,11 +45,20 @@ def test_what_stands_there_and_fades_is_hardly_evidence(usual_above_db: float) -
     assert evidence(20 - usual_above_db, -usual_above_db, usual_above_db=usual_above_db) > 60
 
 
-def test_of_two_dates_that_both_hold_a_visitor_the_pair_alone_counts() -> None:
+def test_of_two_dates_that_both_hold_a_visitor_the_pair_alone_counts_and_less_for_fading() -> None:
     visitor, faded = np.full((2, 1, 1), 20 * DB, np.float32), np.full((2, 1, 1), 15 * DB, np.float32)
     usual = Usual(looks=LOOKS, dates=DATES, above=np.zeros((2, 1, 1), np.float32))
     pair = object_evidence(visitor, faded, replace(usual, dates=0))
-    np.testing.assert_allclose(object_evidence(visitor, faded, usual), PAIR_SHARE * pair, rtol=1e-5)
+    assert (object_evidence(visitor, faded, usual) < PAIR_SHARE * pair).all()
+
+
+def test_a_visitor_that_fades_at_the_rim_of_its_outline_is_no_departure() -> None:
+    first, second = np.zeros((2, 2, 21, 21), np.float32)
+    first[:, 8:13, 8:13], second[:, 9:12, 9:12] = 14 * DB, 11 * DB
+    usual = Usual(looks=LOOKS, dates=DATES, above=np.zeros((2, 21, 21), np.float32))
+    assert object_evidence(first, 0 * second, usual).max() > 100
+    rim = object_evidence(first, second, usual)[8:13, 8:13]
+    assert rim.max() < 0.5 * object_evidence(first, 0 * second, usual).max()
 
 
 def test_what_stands_out_of_the_ring_does_so_by_its_own_height_wherever_the_level_lies() -> None:
