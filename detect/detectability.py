@@ -131,6 +131,10 @@ class ClassDetectability:
     a flag that is weaker is hardly such an object. NaN where nothing could be placed."""
     reason: str | None = None
     """Why there is no `pd`, or why it must be 0."""
+    vacant: tuple[str, ...] = ()
+    """Zones of this ground on which, by the earlier dates, no such object had stood for long: radar tells."""
+    visitor_pd: float | None = None
+    """Probability of detection of what left those zones; None where it is `pd`."""
 
 
 @dataclass(frozen=True, kw_only=True)

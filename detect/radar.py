@@ -18,7 +18,8 @@ from scipy.special import digamma, polygamma
 
 from detect.errors import DetectError
 from detect.filters import blur, ring_mean
-from detect.gamma import pair_statistic, ratio_statistic
+from detect.gamma import pair_statistic
+from detect.radar_evidence import Usual, above_ring, object_evidence
 from detect.radar_usual import Baseline, usual_power
 from detect.significance import odd_pixels
 from detect.speckle import date_levels, temporal_looks, usable
@@ -28,12 +29,6 @@ BoolArray = NDArray[np.bool_]
 
 MIN_DATES = 4
 """Baseline dates from which a usual state is known."""
-STATE_LIMIT = 4.0
-"""How much more than the pair itself is believed of the departure from the usual state: where both
-dates hold an object, that fades from date to date, both depart and only their difference counts."""
-PAIR_SHARE = 0.8
-"""Weight of the pair's own evidence, whose noise has two dates' speckle in it: the greater of two statistics has the
-chance maxima of both, and most places are usually empty."""
 AROUND_M = 50.0
 """Standard deviation of the neighbourhood whose usual size an area is held against."""
 
@@ -101,6 +96,12 @@ class RadarModel:
     options: RadarOptions
     nulls: tuple[RadarStatistics, ...] = field(repr=False, default=())
     """Of held-out pairs of baseline dates."""
+    borne_out: tuple[FloatArray, ...] = field(repr=False, default=())
+    """(row, col) of each of them: how far the dates next to the pair differ, as far as they do so in its sense."""
+
+    def usual(self, seen: BoolArray) -> Usual:
+        """Return the state that two dates are held against, where seen (row, col)."""
+        return _usual(self.mean, seen, self.looks, self.dates, (self.options, self.gsd))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,17 +131,23 @@ def _log_ratio(power: FloatArray, mean: FloatArray, seen: BoolArray) -> FloatArr
     return np.log(np.where(seen, power / mean, np.float32(1))).astype(np.float32)
 
 
-def against_ring(log_ratio: FloatArray, seen: BoolArray, looks: tuple[float, ...], context: _Context) -> FloatArray:
-    """Return log-ratios to the usual against the ring around, in whose mean strong places count as speckle does."""
+def _ring(context: _Context) -> tuple[int, int]:
+    """Return the sides of the ring's outer and inner square, pixels."""
     options, gsd = context
     outer, inner = odd_pixels(options.ring_outer_m, gsd), odd_pixels(options.ring_inner_m, gsd)
+    return outer, min(inner, outer - 2)
+
+
+def against_ring(log_ratio: FloatArray, seen: BoolArray, looks: tuple[float, ...], context: _Context) -> FloatArray:
+    """Return log-ratios to the usual against the ring around, in whose mean strong places count as speckle does."""
+    outer, inner = _ring(context)
     out = np.empty_like(log_ratio)
     for k, n in enumerate(looks):
         # The logarithm of speckle of mean 1 has this mean, and this spread.
         bias, spread = float(digamma(n) - np.log(n)), float(np.sqrt(polygamma(1, n)))
-        reach = options.most_contrast * spread
+        reach = context[0].most_contrast * spread
         cut = np.clip(log_ratio[k : k + 1], bias - reach, bias + reach)
-        around = ring_mean(cut, seen, outer=outer, inner=min(inner, outer - 2))[0]
+        around = ring_mean(cut, seen, outer=outer, inner=inner)[0]
         out[k] = np.where(seen, log_ratio[k] - around + np.float32(bias), np.float32(0))
     return out
 
@@ -149,24 +156,10 @@ _Context = tuple[RadarOptions, float]
 """Options and metres per pixel."""
 
 
-def _object_map(first: FloatArray, second: FloatArray, looks: tuple[float, ...], dates: int) -> FloatArray:
-    """Return the evidence (row, col) for a changed object from two log-ratios to the usual (polarisation, row, col).
-
-    max(PAIR_SHARE pair, min(|state - state|, STATE_LIMIT pair)); a state is how far a date is *brighter* than usual:
-    objects are, and speckle's dark tail would only add false alarms. What leaves a place that is never empty is seen
-    by the pair.
-    """
-    pair = np.zeros(first.shape[1:], np.float32)
-    states = np.zeros((2, *first.shape[1:]), np.float32)
-    for k, n in enumerate(looks):
-        pair += pair_statistic(second[k] - first[k], looks=n)
-        for date, one in enumerate((first[k], second[k])):
-            if dates:
-                states[date] += np.where(one > 0, ratio_statistic(np.exp(one), looks=n, dates=dates), np.float32(0))
-    if not dates:
-        return pair
-    departure = np.minimum(np.abs(states[1] - states[0]), np.float32(STATE_LIMIT) * pair)
-    return np.asarray(np.maximum(np.float32(PAIR_SHARE) * pair, departure), dtype=np.float32)
+def _usual(mean: FloatArray, seen: BoolArray, looks: tuple[float, ...], dates: int, context: _Context) -> Usual:
+    """Return the state that dates are held against, from its mean power."""
+    outer, inner = _ring(context)
+    return Usual(looks=looks, dates=dates, above=above_ring(mean, seen, outer=outer, inner=inner))
 
 
 def _smooth(difference: FloatArray, seen: BoolArray, context: _Context) -> FloatArray:
@@ -216,6 +209,7 @@ def fit_radar(series: RadarSeries, options: RadarOptions | None = None) -> Radar
     if not seen.any():
         raise DetectError(f"no pixel is usable on both dates and on {MIN_DATES} of the {baseline} baseline dates")
     nulls, size = _null_statistics(stack, seen, looks, context)
+    borne_out = _borne_out(stack, seen, looks, context)
     return RadarModel(
         looks=looks,
         levels=levels,
@@ -226,6 +220,7 @@ def fit_radar(series: RadarSeries, options: RadarOptions | None = None) -> Radar
         gsd=series.gsd,
         options=options,
         nulls=nulls,
+        borne_out=borne_out,
     )
 
 
@@ -241,7 +236,8 @@ def _null_statistics(
         mean = stack.mean_without(pair)
         logs = [_log_ratio(stack.power[date], mean, both) for date in pair]
         normal = [against_ring(one, both, looks, context) for one in logs]
-        objects.append(_object_map(normal[0], normal[1], looks, baseline - 2))
+        usual = _usual(mean, both, looks, baseline - 2, context)
+        objects.append(object_evidence(normal[0], normal[1], usual))
         differences.append(logs[1] - logs[0])
         grounds.append(both)
     smooth = [_smooth(one, both, context) for one, both in zip(differences, grounds, strict=True)]
@@ -250,6 +246,28 @@ def _null_statistics(
         _masked(o, np.sqrt(((s / size) ** 2).mean(axis=0)), d, both, looks)
         for o, s, size, d, both in zip(objects, smooth, sizes, differences, grounds, strict=False)
     ), sizes[-1]
+
+
+def _borne_out(stack: Baseline, seen: BoolArray, looks: tuple[float, ...], context: _Context) -> tuple[FloatArray, ...]:
+    """Return, for each held-out pair, the evidence (row, col) of the dates before and after it for the same change.
+
+    The pair's own speckle is not in it. The last pair is followed by the before date; the first has none before it.
+    """
+    mean, baseline = stack.mean_without(()), len(stack.kept)
+    valid = stack.valid[: baseline + 1] & seen
+    logs = [
+        against_ring(_log_ratio(one, mean, here), here, looks, context)
+        for one, here in zip(stack.power[: baseline + 1], valid, strict=True)
+    ]
+    weight = np.array(looks, np.float32)[:, None, None]
+    found = [np.zeros(seen.shape, np.float32)]
+    for first in range(1, baseline - 1):
+        outer = logs[first + 2] - logs[first - 1]
+        sense = (outer * weight).sum(axis=0) * ((logs[first + 1] - logs[first]) * weight).sum(axis=0)
+        size = sum(pair_statistic(one, looks=n) for one, n in zip(outer, looks, strict=True))
+        there = (sense > 0) & valid[first - 1] & valid[first + 2]
+        found.append(np.where(there, size, np.float32(0)).astype(np.float32))
+    return tuple(found)
 
 
 def _masked(
@@ -287,4 +305,5 @@ def radar_statistics(before: FloatArray, after: FloatArray, valid: BoolArray, mo
     # Without a usual state each date is held against its own surroundings at its own brightness, which is no ratio.
     logs = [against_ring(one, seen, model.looks, context) for one in logs] if model.dates else logs
     areas = np.sqrt(((_smooth(difference, seen, context) / model.area_usual) ** 2).mean(axis=0))
-    return _masked(_object_map(logs[0], logs[1], model.looks, model.dates), areas, difference, seen, model.looks)
+    evidence = object_evidence(logs[0], logs[1], model.usual(seen))
+    return _masked(evidence, areas, difference, seen, model.looks)

@@ -13,7 +13,7 @@ from scipy import ndimage
 from detect.change import Change, ChangedObject, Scale, ScaleChange, Sign
 from detect.filters import blur
 from detect.radar import RadarModel, RadarSeries, RadarStatistics, fit_radar, radar_statistics
-from detect.radar_nulls import Nulls, TooLittleGroundError, busy_places, calibrated_map, is_calibrated
+from detect.radar_nulls import Nulls, TooLittleGroundError, busy_places, calibrated_map, is_calibrated, without_lasting
 from detect.significance import (
     AREA_SPACING_M,
     OBJECT_SPACING_M,
@@ -138,6 +138,8 @@ def _nulls(model: RadarModel, strata: NDArray[np.uint8], scale: Scale, spacing_m
     """Return the maps of held-out pairs, and the ground that is not in daily use."""
     maps = tuple(_of_scale(one, scale) for one in model.nulls)
     busy = busy_places(maps, strata > 0, gsd=model.gsd, spacing_m=spacing_m)
+    if scale == "object":
+        maps = without_lasting(maps, model.borne_out, strata > 0, gsd=model.gsd, spacing_m=spacing_m)
     return Nulls(maps=maps, strata=strata, calm=~busy, gsd=model.gsd, spacing_m=spacing_m)
 
 

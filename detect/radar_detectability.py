@@ -6,17 +6,21 @@ assumption: for parked aircraft it depends on aspect by tens of decibels, and no
 curve over the cross-section, for this ground and this baseline, is the result; the classes are readings of it.
 
 An object that appeared stands on the later date only. One that vanished stood on the earlier date, either as a visitor
-or as one that had stood there on all dates of the baseline; the second is seen by the pair alone. Which it was is not
-known beforehand, so what is told of departures is the lesser of the two.
+or as one that had stood there on most dates of the baseline, and is then part of the usual state. Which it was is not
+known beforehand, so what is told of departures is the lesser of the two. But what had stood there on most dates shows
+in the usual state: on ground where nothing usually stands that could be such an object (`is_vacant`), what left was a
+visitor, and its share is told beside.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import pairwise
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,28 +29,22 @@ from detect.detectability import DIRECTIONS, Stratum
 from detect.errors import DetectError
 from detect.injection import Direction
 from detect.radar import RadarModel, RadarSeries, radar_statistics
+from detect.radar_evidence import FADING_DB
+from detect.radar_injection import Kind, Values, Window, inject_points, points_of, usual_power
 from detect.rates import wilson
 from detect.targets import object_class
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
-Values = NDArray[np.float64]
-Window = tuple[slice, slice]
 History = Literal["arrival", "visit", "resident"]
 """On the later date only, on the earlier date only, or on all dates but the later."""
-
-RESPONSE_M = (13.2, 12.0)
-"""Standard deviation (rows, cols) of the amplitude response of Sentinel-1 IW GRD, of 22 m by 20 m resolution."""
-CROSS_POLARISED_DB = (-8.0, 2.0)
-"""Mean and standard deviation of VH over VV of a man-made object: an assumption."""
-POINT_SPACING_M = 9.0
-MOST_POINTS = 8
+VACANT_SHARE = 0.01
+"""Ground is vacant where at most this share of a class is so faint that it could be what usually stands there."""
+ROOM = 2.0
+"""Factor by which an object may be brighter than its usual power shows: for fading, and the shape of its return."""
+VACANCY_DRAWS = 400
 REACH_PX = 2
 """How far beyond its points a flag may lie and still be the object's."""
-FADING_DB = 2.5
-"""Standard deviation of an object's cross-section from look to look: an assumption."""
-MEAN_OVER_MEDIAN = float(np.exp((FADING_DB * np.log(10) / 10) ** 2 / 2))
-"""Mean power of such a log-normal cross-section over its median."""
 BINS_DBSM = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0)
 HISTORIES: Mapping[Direction, tuple[History, ...]] = {"appeared": ("arrival",), "vanished": ("visit", "resident")}
 
@@ -77,6 +75,8 @@ class RadarDetection:
     trials: int
     blank: float
     """Share of the same places that would have counted as a hit with nothing put there."""
+    visitor: float
+    """Share of those alone that stood there on one date only; `pd` where that is all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,96 +87,23 @@ class RadarSetting:
     model: RadarModel
     change: Change
 
+    def standing(self, ground: BoolArray) -> float:
+        """Return how bright the strongest thing is that usually stands on searched ground, its ground taken off.
+
+        Linear power of its brightest pixel at the first polarisation; without end where no usual state is known. The
+        glint of what stands beside the ground has its brightest pixel there, and does not count.
+        """
+        if not self.model.dates:
+            return float("inf")
+        power = self.model.mean[0] * self.model.usual(self.model.seen).standing[0]
+        top = power >= cv2.dilate(power, np.ones((3, 3), np.uint8))
+        rows, cols = self.places(ground & top)
+        return float(power[rows, cols].max(initial=0.0))
+
     def places(self, ground: BoolArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the rows and columns of searched ground where objects may stand."""
         rows, cols = np.nonzero(ground & np.isfinite(self.change.objects.threshold) & self.change.valid)
         return rows, cols
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Kind:
-    """What is put there."""
-
-    name: str
-    length_m: float
-    dbsm: tuple[float, float]
-    """Least and largest cross-section, or its mean and standard deviation."""
-    uniform: bool
-
-    def draw(self, rng: np.random.Generator) -> float:
-        """Return a cross-section, decibels over a square metre."""
-        return float(rng.uniform(*self.dbsm) if self.uniform else rng.normal(*self.dbsm))
-
-
-def _points(kind: _Kind, gsd: float, rng: np.random.Generator) -> Values:
-    """Return the points (point, 3) of an object about its middle: row, col, and amplitude at the first polarisation."""
-    count = int(np.clip(kind.length_m / POINT_SPACING_M, 1, MOST_POINTS))
-    heading = rng.uniform(0, np.pi)
-    along = rng.uniform(-0.45, 0.45, count) * kind.length_m / gsd
-    shares = rng.dirichlet(np.ones(count))
-    total = 10 ** (kind.draw(rng) / 10) / gsd**2
-    offset = rng.uniform(-0.5, 0.5, 2)
-    return np.stack(
-        [offset[0] - along * np.cos(heading), offset[1] + along * np.sin(heading), np.sqrt(total * shares)], axis=1
-    )
-
-
-def _fields(points: Values, shape: tuple[int, ...], gsd: float) -> Iterator[tuple[Window, Values]]:
-    """Yield the amplitude of each point through the impulse response, and the window of the image that it fills."""
-    reach = int(np.ceil(4 * max(RESPONSE_M) / gsd))
-    scale = np.array(RESPONSE_M) / gsd
-    for row, col, amplitude in points:
-        rows = np.arange(max(round(row) - reach, 0), min(round(row) + reach + 1, shape[-2]))
-        cols = np.arange(max(round(col) - reach, 0), min(round(col) + reach + 1, shape[-1]))
-        if not (rows.size and cols.size):
-            continue
-        down, across = (
-            np.exp(-(((k - at) / s) ** 2) / 2) for k, at, s in ((rows, row, scale[0]), (cols, col, scale[1]))
-        )
-        window = (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1))
-        yield window, amplitude * np.outer(down, across) / np.sqrt(np.pi * scale.prod())
-
-
-def inject_points(
-    power: FloatArray, points: Values, *, looks: tuple[float, ...], gsd: float, rng: np.random.Generator
-) -> FloatArray:
-    """Return an image (polarisation, row, col) with bright points added to its speckle.
-
-    In each look a point of amplitude a adds a^2 + 2 a sqrt(x) cos(phase) to the power x; the mean over n looks of the
-    cosine has the variance 1 / (2 n). Points of one object interfere with one another in the same way.
-
-    Parameters
-    ----------
-    power
-        Linear power as read.
-    points
-        (point, 3): row, col, and amplitude at the first polarisation.
-    looks
-        (polarisation,).
-    gsd
-        Metres per pixel.
-    rng
-        Of the phases.
-    """
-    out = power.astype(np.float32).copy()
-    cross = 10 ** (rng.normal(*CROSS_POLARISED_DB) / 20)
-    for window, field in _fields(points, out.shape, gsd):
-        for k, n in enumerate(looks):
-            strength = field * (cross if k else 1.0)
-            beat = 2 * rng.normal(0, np.sqrt(1 / (2 * n)))
-            now = out[(k, *window)]
-            out[(k, *window)] = np.maximum(now + strength**2 + beat * strength * np.sqrt(np.maximum(now, 0)), 1e-6)
-    return out
-
-
-def _with_resident(mean: FloatArray, points: Values, gsd: float) -> FloatArray:
-    """Return the usual power (polarisation, row, col) of a place where an object stands on every date."""
-    out = mean.copy()
-    cross = 10 ** (CROSS_POLARISED_DB[0] / 10)
-    for window, field in _fields(points, out.shape, gsd):
-        for k in range(len(out)):
-            out[(k, *window)] += (field**2 * MEAN_OVER_MEDIAN * (cross if k else 1.0)).astype(np.float32)
-    return out
 
 
 def _reached(ratio: FloatArray, points: Values) -> bool:
@@ -203,22 +130,24 @@ def _window(setting: RadarSetting, place: tuple[int, int], length_m: float) -> W
 
 
 def _hit(
-    setting: RadarSetting, place: tuple[int, int], kind: _Kind, history: History, rng: np.random.Generator
+    setting: RadarSetting, place: tuple[int, int], kind: Kind, history: History, rng: np.random.Generator
 ) -> tuple[bool, bool]:
     """Put an object into a place; return whether it is flagged, and whether the place would have been without it."""
     series, model, change = setting.series, setting.model, setting.change
     window = _window(setting, place, kind.length_m)
     whole = (slice(None), *window)
-    points = _points(kind, series.gsd, rng)
+    points = points_of(kind, series.gsd, rng)
     points[:, :2] += (place[0] - window[0].start, place[1] - window[1].start)
     dates = {"before": series.before[whole], "after": series.after[whole]}
     host = "after" if history == "arrival" else "before"
     faded = points * (1, 1, 10 ** (rng.normal(0, FADING_DB) / 20))
     dates[host] = inject_points(dates[host], faded, looks=model.looks, gsd=series.gsd, rng=rng)
     mean = model.mean[whole]
+    if history == "resident" and model.dates:
+        mean = mean + usual_power(points, mean.shape, series.gsd)
     part = replace(
         model,
-        mean=_with_resident(mean, points, series.gsd) if history == "resident" and model.dates else mean,
+        mean=mean,
         seen=model.seen[window],
         area_usual=model.area_usual[whole],
         nulls=(),
@@ -232,7 +161,7 @@ def _hit(
 
 
 def _tried(
-    setting: RadarSetting, kind: _Kind, ground: Stratum, direction: Direction, *, trials: int, rng: np.random.Generator
+    setting: RadarSetting, kind: Kind, ground: Stratum, direction: Direction, *, trials: int, rng: np.random.Generator
 ) -> RadarDetection:
     """Put objects of a kind on a kind of ground; each history of a direction is tried as often."""
     rows, cols = setting.places(ground.where)
@@ -250,7 +179,37 @@ def _tried(
         interval=wilson(hits, trials),
         trials=trials,
         blank=sum(blank for _, blank in least) / trials,
+        visitor=sum(hit for hit, _ in results[0]) / trials,
     )
+
+
+@cache
+def _faintest(name: str, gsd: float) -> float:
+    """Return the brightest pixel of the usual power that all but VACANT_SHARE of a class exceed as residents."""
+    rng = np.random.default_rng(0)
+    kind = Kind(name=name, length_m=object_class(name).length_m, dbsm=CROSS_SECTIONS_DBSM[name], uniform=False)
+    side = 2 * int(np.ceil(kind.length_m / gsd)) + 21
+    middle = (side // 2, side // 2, 0)
+    peaks = [usual_power(points_of(kind, gsd, rng) + middle, (1, side, side), gsd).max() for _ in range(VACANCY_DRAWS)]
+    return float(np.quantile(peaks, VACANT_SHARE))
+
+
+def is_vacant(setting: RadarSetting, ground: BoolArray, name: str) -> bool:
+    """Return whether nothing usually stands on some ground that could be an object of a class.
+
+    What stood there on most dates is part of the usual power. Where all but the faintest VACANT_SHARE of the class
+    would outshine all that is, none of them had: what left that ground had come as a visitor.
+
+    Parameters
+    ----------
+    setting
+        The dates, with what was fitted to them.
+    ground
+        (row, col) True = the place that is asked about, such as one zone.
+    name
+        Of CROSS_SECTIONS_DBSM.
+    """
+    return ROOM * setting.standing(ground) < _faintest(name, setting.series.gsd)
 
 
 def cross_section_curve(
@@ -284,7 +243,7 @@ def cross_section_curve(
     if not len(setting.places(ground.where)[0]):
         raise DetectError("no searched ground to put an object on")
     kinds = [
-        _Kind(name=f"{low:g} to {high:g} dBsm", length_m=20.0, dbsm=(low, high), uniform=True)
+        Kind(name=f"{low:g} to {high:g} dBsm", length_m=20.0, dbsm=(low, high), uniform=True)
         for low, high in pairwise(steps)
     ]
     return tuple(
@@ -315,6 +274,6 @@ def radar_detectability(
             model = object_class(name)
             if (model.kind == "ship") != ground.water:
                 continue
-            kind = _Kind(name=name, length_m=model.length_m, dbsm=assumed, uniform=False)
+            kind = Kind(name=name, length_m=model.length_m, dbsm=assumed, uniform=False)
             rows += [_tried(setting, kind, ground, way, trials=trials, rng=rng) for way in DIRECTIONS]
     return tuple(rows)

@@ -40,6 +40,12 @@ BUSY_FACTOR = 3.0
 aircraft and ships do; without the factor the noisiest ground would be left out, whose noise is to be learned: on real
 towns the actual rate was then four times the asked one."""
 
+LASTING_FACTOR = 1.0
+"""A change is real where it passes so many times the value of BUSY_PER_KM2, and other dates bear it out."""
+BORNE_OUT = 13.8
+"""Evidence of the dates next to a pair that chance gives to one place in a thousand (chi-squared, two
+polarisations), and in the sense of the pair's change to one in two thousand."""
+
 
 class TooLittleGroundError(DetectError):
     """Too few maxima to learn a rate from."""
@@ -180,6 +186,33 @@ def busy_places(maps: Sequence[FloatArray], ground: BoolArray, *, gsd: float, sp
     side = odd_pixels(spacing_m, gsd)
     busy = np.asarray(share > BUSY_SHARE * len(maps)).astype(np.uint8)
     return np.asarray(cv2.dilate(busy, np.ones((side, side), np.uint8)) > 0)
+
+
+def without_lasting(
+    maps: Sequence[FloatArray], borne_out: Sequence[FloatArray], ground: BoolArray, *, gsd: float, spacing_m: float
+) -> tuple[FloatArray, ...]:
+    """Return statistics of pairs of baseline dates without the changes that lasted; they are NaN there.
+
+    An aircraft that came during the baseline and stayed is no chance: two such arrivals make a tail from which nothing
+    that leaves stands out. What tells them from chance are dates that take no part in the pair.
+
+    Parameters
+    ----------
+    maps
+        Statistics (row, col) of pairs.
+    borne_out
+        (row, col) of each: evidence of the dates before and after the pair, which are not in it, for the same change.
+    ground, gsd, spacing_m
+        As for `busy_places`.
+    """
+    limits = [_busy_limit(one, ground & ~np.isnan(one), gsd, spacing_m) for one in maps]
+    limit = LASTING_FACTOR * float(np.median(limits))
+    side = odd_pixels(spacing_m, gsd)
+    around, left = np.ones((side, side), np.uint8), []
+    for one, evidence in zip(maps, borne_out, strict=True):
+        real = ((np.nan_to_num(one) > limit) & (evidence > BORNE_OUT)).astype(np.uint8)
+        left.append(np.where(cv2.dilate(real, around) > 0, np.float32(np.nan), one))
+    return tuple(left)
 
 
 def calibrated_map(statistic: FloatArray, nulls: Nulls, *, per_km2: float) -> tuple[FloatArray, FloatArray]:

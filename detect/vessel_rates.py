@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from detect.berths_optical import SHIP_CONTRAST, SHIP_SPREAD
 from detect.errors import DetectError
-from detect.radar_detectability import FADING_DB, inject_points
+from detect.radar_evidence import FADING_DB
+from detect.radar_injection import inject_points
 from detect.rates import wilson
 from detect.vessels import OPTICAL, Vessel, optical_vessels, radar_vessels
 from detect.water import LEAST_LAND_M2, bodies, water_of

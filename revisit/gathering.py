@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from detect.detectability import ClassDetectability
 from detect.targets import object_class
 from imagery.scene import Scene
 from revisit.claims import Claim
@@ -68,6 +69,11 @@ def fits(flag: Flag, name: str | None, length_m: float | None) -> bool:
     return SIZE_FACTORS[0] <= flag.object.length_m / length_m <= SIZE_FACTORS[1]
 
 
+def _of_visitors(row: ClassDetectability) -> ClassDetectability:
+    """Return a row for a place where no such object had stood for long: what left it was a visitor."""
+    return row if row.visitor_pd is None else replace(row, pd=row.visitor_pd)
+
+
 def probability(result: Result, claim: Claim, place: Place) -> float | None:
     """Return the probability that a claim's object would have been flagged in its place; None where not measured.
 
@@ -78,6 +84,7 @@ def probability(result: Result, claim: Claim, place: Place) -> float | None:
         return None
     rows = [row for row in result.detectability if row.object == name]
     here = [row for row in rows if row.ground == place.kind] if place.kind else rows
+    here = [_of_visitors(row) if place.zone in row.vacant else row for row in here]
     shares = [pooled([row for row in here if row.direction == way]) for way in DIRECTIONS[claim.kind]]
     known = [share for share in shares if share is not None]
     return min(known) if len(known) == len(shares) else None

@@ -14,7 +14,7 @@ from detect.detectability import ClassDetectability, InjectionPlan
 from detect.errors import DetectError
 from detect.radar import RadarSeries, fit_radar
 from detect.radar_change import detect_radar, find_radar_objects
-from detect.radar_detectability import RadarDetection, RadarSetting, radar_detectability
+from detect.radar_detectability import RadarDetection, RadarSetting, is_vacant, radar_detectability
 from imagery.baseline import baseline_doubts, baseline_order, baseline_period, choose_baseline, thin
 from imagery.coregister import Aligned, Alignment
 from imagery.datatake import one_per_pass
@@ -265,7 +265,22 @@ class _Trial:
         strata += [replace(one, water=True) for one in strata if one.name in UNKNOWN_KINDS]
         rng = np.random.default_rng(plan.seed)
         found = radar_detectability(self.setting, strata, rng=rng, trials=plan.placements)
-        return tuple(_row(one) for one in found)
+        vacant = {pair: self._vacant(*pair) for pair in {(one.name, one.ground) for one in found}}
+        return tuple(
+            replace(_row(one), vacant=vacant[one.name, one.ground], visitor_pd=one.visitor)
+            if one.direction == "vanished" and vacant[one.name, one.ground]
+            else _row(one)
+            for one in found
+        )
+
+    def _vacant(self, name: str, kind: str) -> tuple[str, ...]:
+        """Return the zones of a kind of ground where nothing usually stands that could be of a class."""
+        zones = [(zone.name, self.ground.zones.get(zone.name)) for zone in self.ground.aoi.zones if zone.kind == kind]
+        return tuple(
+            zone
+            for zone, pixels in zones
+            if pixels is not None and is_vacant(self.setting, np.pad(pixels, self.margin), name)
+        )
 
 
 def _is_wind(item: ChangedObject, water: BoolArray) -> bool:

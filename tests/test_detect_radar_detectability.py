@@ -16,9 +16,9 @@ from detect.radar_detectability import (
     CROSS_SECTIONS_DBSM,
     RadarSetting,
     cross_section_curve,
-    inject_points,
     radar_detectability,
 )
+from detect.radar_injection import inject_points
 from detect.targets import CATALOGUE
 from tests.speckled import series
 

@@ -11,9 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from detect.detectability import InjectionPlan
 from imagery.errors import InsufficientImageryError
+from revisit.claims import Claim, Publication
+from revisit.gathering import probability
 from revisit.outputs import write_run
 from revisit.pipeline import run
+from revisit.places import Place
 from revisit.recipe import Recipe
 from revisit.result import Result
 from tests import scenery, speckled
@@ -88,6 +92,33 @@ def test_what_could_have_been_seen_is_told_by_class(result: Result) -> None:
     told = {row.object: row.pd for row in result.detectability}
     assert told["ship-120m"] > 0.9
     assert told["Ka-52"] < told["ship-120m"]
+
+
+def test_what_left_ground_where_nothing_usually_stands_is_told_as_a_visitor(scenes: Path) -> None:
+    zones = [
+        scenery.feature("zone", name, (west, 22, west + 40, 100), kind="apron", source="invented")
+        for name, west in (("stands", 22), ("bare", 70))
+    ]
+    area = scenery.write_area(scenes / "zoned.geojson", *zones)
+    told = run(recipe_for(scenes, area=str(area)), plan=InjectionPlan(classes=("Il-76",), placements=12))
+    came, left = (
+        next(row for row in told.detectability if (row.object, row.direction) == ("Il-76", way))
+        for way in ("appeared", "vanished")
+    )
+    assert left.vacant == ("bare",)
+    assert left.visitor_pd is not None
+    assert left.visitor_pd >= left.pd
+    assert (came.vacant, came.visitor_pd) == ((), None)
+
+    def of(zone: str) -> float | None:
+        claim = Claim(
+            id="C1", statement="S", kind="left", start=LAST, end=LAST, area="x", object="Il-76",
+            publication=Publication(title="T", publisher="P", published=LAST),
+        )  # fmt: skip
+        place = Place(pixels=np.ones((1, 1), np.bool_), km2=0.1, zone=zone, kind="apron")
+        return probability(told, claim, place)
+
+    assert (of("stands"), of("bare")) == (left.pd, left.visitor_pd)
 
 
 def test_the_run_is_written_with_its_sensor(result: Result, tmp_path: Path) -> None:
