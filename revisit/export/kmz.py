@@ -15,13 +15,15 @@ from rasterio.enums import Resampling
 from rasterio.warp import reproject, transform_bounds
 from shapely.geometry.base import BaseGeometry
 
+from revisit.drawing import watermarked
 from revisit.export.pictures import dates
 from revisit.export.tables import candidates_text
 from revisit.export.zipped import write_zip
 from revisit.picture import Shades, shades, shared_stretch
 from revisit.runs import SavedFlag, SavedRun
 from revisit.symbols import SIGN_COLOURS, SIMULATED, ZONE_COLOUR
-from revisit.wording import stamp
+from revisit.witnessed import SENSOR_WORDS
+from revisit.wording import contrast_words, stamp
 
 _NAMESPACE = "http://www.opengis.net/kml/2.2"
 _FINER = 3
@@ -29,7 +31,8 @@ _FINER = 3
 _MOST_SIDE = 6000
 _FACTS = (
     ("change", "change"), ("scale", "scale"), ("zone", "zone"), ("length_m", "length, m"), ("width_m", "width, m"),
-    ("contrast", "contrast"), ("p_value", "p per place"), ("false_alarms", "expected by chance"),
+    ("p_value", "p per place"), ("false_alarms", "expected by chance"), ("before", "before"), ("after", "after"),
+    ("likelihood_ratio", "likelihood ratio alone"), ("combined_likelihood_ratio", "with the other sensor"),
 )  # fmt: skip
 
 
@@ -90,7 +93,10 @@ def _flag(folder: Element, flag: SavedFlag, run: SavedRun) -> None:
     _span(mark, str(flag.properties.get("after") or run.manifest["after"]), None)
     _add(mark, "styleUrl", f"#{flag.change}")
     data = _add(mark, "ExtendedData")
-    values = {title: flag.properties.get(key) for key, title in _FACTS}
+    sensor = str(flag.properties.get("sensor"))
+    values: dict[str, object] = {"sensor": SENSOR_WORDS.get(sensor, sensor)}
+    values |= {title: flag.properties[key] for key, title in _FACTS if key in flag.properties}
+    values["contrast"] = contrast_words(flag.properties.get("contrast"), sensor)
     values["consistent with"] = candidates_text(flag.properties) or None
     values["notes"] = "; ".join(map(str, flag.properties.get("notes") or [])) or None
     for title, value in values.items():
@@ -133,6 +139,16 @@ def turned(picture: Shades, run: SavedRun) -> tuple[Shades, tuple[float, float, 
         resampling=Resampling.nearest,
     )
     return np.ascontiguousarray(np.moveaxis(out, 0, 2)), (west, south, east, north)
+
+
+def _marked(picture: Shades, run: SavedRun) -> Image.Image:
+    """Return a picture as it is laid on the ground: with SIMULATED across it where it is."""
+    image = Image.fromarray(picture)
+    if not run.simulated:
+        return image
+    marked = watermarked(image, SIMULATED)
+    marked.putalpha(image.getchannel("A"))
+    return marked
 
 
 def _document(run: SavedRun, box: tuple[float, float, float, float]) -> Element:
@@ -180,7 +196,7 @@ def write_kmz(run: SavedRun, path: Path) -> None:
     for role, raster in both.items():
         picture, box = turned(shades(raster, stretch), run)
         buffer = io.BytesIO()
-        Image.fromarray(picture).save(buffer, "PNG", compress_level=6)
+        _marked(picture, run).save(buffer, "PNG", compress_level=6)
         files[f"files/{role}.png"] = buffer.getvalue()
     text = b'<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(_document(run, box), encoding="utf-8")
     write_zip(path, {"doc.kml": text, **files})

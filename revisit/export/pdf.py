@@ -16,7 +16,7 @@ from revisit.export.pictures import comparison_sheet
 from revisit.export.tables import candidates_text
 from revisit.runs import SavedFlag, SavedRun
 from revisit.symbols import SIMULATED
-from revisit.wording import number, percent, plural, stamp
+from revisit.wording import contrast_words, number, percent, plural, stamp
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LONGEST_S = 180
@@ -117,10 +117,9 @@ def _cells(flag: SavedFlag, *, calibrated: bool) -> list[str]:
     values = flag.properties
     size = f"{number(values.get('length_m'))} x {number(values.get('width_m'))}"
     p = number(values.get("p_value"), 2) if calibrated else "uncalibrated"
-    contrast = values.get("contrast")
     return [
         flag.id, flag.change, flag.scale, str(values.get("zone") or "-"), size,
-        "not known" if contrast is None else f"{contrast:+.3f}", p,
+        contrast_words(values.get("contrast"), str(values.get("sensor"))), p,
     ]  # fmt: skip
 
 
