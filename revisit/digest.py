@@ -51,7 +51,7 @@ def _both_lines(result: Result) -> list[str]:
     told = f"chance alone would give about {chance}" if known else f"about {chance} by chance asked for"
     flagged = f"{plural(count, 'change')} flagged by two sensors"
     lines = [f"{flagged}; {told} ({rate} per km2, half of it to each)"]
-    lines += [f"{met or 'none'} of the optical flags met by radar"] if count else []
+    lines += [f"radar agrees with {met or 'none'} of the optical flags"] if count else []
     return [*lines, *(f"{sensor_head(part)}: {line}" for part in result.parts for line in honest_lines(part))]
 
 

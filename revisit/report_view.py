@@ -153,7 +153,7 @@ def key_figures(result: Result) -> list[dict[str, str]]:
     parts = [f"{signs.count(sign)} {sign}" for sign in SIGN_MARKS if sign in signs]
     moved = [row for row in result.alignments if row.scene_id in result.after.scene_ids]
     shift = math.hypot(*moved[-1].shift_px) if moved else None
-    size = f"{result.grid.width} x {result.grid.height}"
+    dates = "optical dates" if result.other else "dates"
     fate = "left as it is" if moved and shift_left(moved[-1], result) else "taken out"
     return [
         {"name": "Flags", "value": str(len(signs)), "note": ", ".join(parts) or "nothing reached the threshold"},
@@ -165,10 +165,10 @@ def key_figures(result: Result) -> list[dict[str, str]]:
         {
             "name": "Searched",
             "value": f"{number(result.searched_km2)} km²",
-            "note": f"{percent(result.searched_valid_share)} of the searched ground is valid on both dates",
+            "note": f"{percent(result.searched_valid_share)} of the searched ground is valid on both {dates}",
         },
         {
-            "name": "Shift between the dates",
+            "name": f"Shift between the {dates}",
             "value": "not known" if shift is None else f"{shift:.2f} px",
             "note": "not measured" if shift is None else f"{shift * result.grid.gsd:.1f} m, {fate}",
         },

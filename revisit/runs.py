@@ -26,6 +26,7 @@ from imagery.raster import FloatArray, Raster
 from revisit.errors import UsageError
 from revisit.manifest import ATTRIBUTION, SCHEMA
 from revisit.symbols import SIGN_COLOURS, SIMULATED
+from revisit.witnessed import SENSOR_WORDS
 
 Role = Literal["before", "after"]
 
@@ -69,6 +70,30 @@ class SavedRun:
 
     folder: Path
     manifest: Mapping[str, Any]
+    only: str | None = None
+    """The sensor whose part this is, "s2" or "s1"; None for all that the run found."""
+
+    @property
+    def parts(self) -> tuple[SavedRun, ...]:
+        """Each sensor's dates, pictures and flags by themselves; of one sensor, the run as it is."""
+        told = self.manifest.get("sensors") or {}
+        found = [SavedRun(self.folder, {**self.manifest, **told[name]}, name) for name in ("s2", "s1") if name in told]
+        return tuple(found) if len(found) > 1 else (self,)
+
+    @property
+    def prefix(self) -> str:
+        """Before the names of the files of this part: those of radar beside an optical sensor's."""
+        return "s1-" if self.only == "s1" else ""
+
+    @property
+    def kind(self) -> str:
+        """The sensor of the pictures here, "s2" or "s1"."""
+        return str(self.compared_scenes[0].get("sensor")) if self.compared_scenes else ""
+
+    @property
+    def head(self) -> str:
+        """What stands before the names of this part's pictures: its sensor, where there are two."""
+        return f"{SENSOR_WORDS[self.only]}, " if self.only else ""
 
     @property
     def name(self) -> str:
@@ -96,7 +121,8 @@ class SavedRun:
     def compared_scenes(self) -> list[Mapping[str, Any]]:
         """The scenes of before.tif and after.tif and their baseline: of two sensors, those of the first."""
         scenes = self.manifest["scenes"]
-        return [scene for scene in scenes if scene.get("sensor") == scenes[0].get("sensor")]
+        sensor = self.only or scenes[0].get("sensor")
+        return [scene for scene in scenes if scene.get("sensor") == sensor]
 
     @cached_property
     def grid(self) -> Grid:
@@ -118,7 +144,8 @@ class SavedRun:
     @cached_property
     def flags(self) -> tuple[SavedFlag, ...]:
         """The flags, strongest first."""
-        return tuple(_flag(feature) for feature in _read(self.folder, FLAGS)["features"])
+        flags = (_flag(feature) for feature in _read(self.folder, FLAGS)["features"])
+        return tuple(flag for flag in flags if self.only in (None, flag.properties.get("sensor")))
 
     def raster(self, role: Role) -> Raster:
         """Return a date as it was compared.
@@ -128,7 +155,7 @@ class SavedRun:
         RefusedFileError
             Where the file is not what the run wrote.
         """
-        data, bands = self._bands(f"{role}.tif")
+        data, bands = self._bands(f"{self.prefix}{role}.tif")
         return Raster(
             data=data,
             valid=np.asarray(np.isfinite(data).all(axis=0)),
@@ -142,7 +169,7 @@ class SavedRun:
 
     def change(self) -> dict[str, FloatArray]:
         """Return the bands of change.tif by their names."""
-        data, names = self._bands("change.tif")
+        data, names = self._bands(f"{self.prefix}change.tif")
         return dict(zip(names, data, strict=True))
 
     def _bands(self, name: str) -> tuple[FloatArray, tuple[str, ...]]:

@@ -188,8 +188,8 @@ def _agreed(result: Result) -> str:
     """Say how far two sensors agree."""
     count = agreed(result)
     if not count:
-        return "No flag of one sensor is met by one of the other."
-    return f"{plural(count, 'optical flag')} {'is' if count == 1 else 'are'} met by radar."
+        return "No flag of one sensor agrees with one of the other."
+    return f"Radar agrees with {plural(count, 'optical flag')}."
 
 
 def flag_notes(flag: Flag, result: Result) -> tuple[str, ...]:

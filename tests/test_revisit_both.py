@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import zipfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -11,6 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
+from fastkml.validator import validate
+from PIL import Image
 
 from aoi import Grid
 from detect.detectability import InjectionPlan
@@ -20,6 +26,7 @@ from imagery.scene import Scene
 from imagery.sources.folder import FolderSource
 from revisit.digest import digest
 from revisit.export.tables import as_csv
+from revisit.export.write import FORMATS, export
 from revisit.joined import join_results
 from revisit.notebook import result_html
 from revisit.outputs import write_run
@@ -138,6 +145,41 @@ def test_the_run_can_be_read_shown_and_exported(result: Result, written: Path) -
     assert "radar here" in lines
     assert "optical here" in lines
     assert "radar, before, 2024-12-06" in result_html(result)
+
+
+def test_every_export_has_the_pictures_and_flags_of_both_and_says_which(written: Path, tmp_path: Path) -> None:
+    def out(name: str) -> Path:
+        return export(written, name, tmp_path / f"run{FORMATS[name].suffix}")[0]
+
+    counts = {sensor: one["flags"] for sensor, one in json.loads((written / "run.json").read_text())["sensors"].items()}
+    optical, radar = open_run(written).parts
+    assert {"s2": len(optical.flags), "s1": len(radar.flags)} == counts
+    assert (radar.acquired("after").day, radar.raster("after").bands) == (18, ("VV", "VH"))
+    rows = list(csv.DictReader(out("csv").read_text("utf-8-sig").splitlines()))
+    assert Counter(row["sensor"] for row in rows) == counts
+    assert {row["contrast_unit"] for row in rows if row["sensor"] == "s1"} == {"ln of the ratio of power"}
+    with zipfile.ZipFile(out("kmz")) as archive:
+        pictures = [name for name in archive.namelist() if name.endswith(".png")]
+        (tmp_path / "doc.kml").write_bytes(archive.read("doc.kml"))
+    assert pictures == [f"files/{name}.png" for name in ("before", "after", "s1-before", "s1-after")]
+    assert validate(file_to_validate=tmp_path / "doc.kml")
+    text = (tmp_path / "doc.kml").read_text()
+    assert text.count("<value>radar</value>") == counts["s1"]
+    assert "<name>radar, after, 2024-12-18" in text
+    with zipfile.ZipFile(out("overlays")) as archive:
+        names = set(archive.namelist())
+    assert {
+        "after-true-colour.tif",
+        "s1-after-backscatter.tif",
+        "flags.png",
+        "s1-flags.png",
+        "s1-both-dates.png",
+    } <= names
+    with rasterio.open(out("cog")) as stack:
+        assert {"after B02", "radar after VV", "radar change object_statistic"} <= set(stack.descriptions)
+        assert stack.tags()["RADAR_AFTER"].startswith("2024-12-18")
+    with Image.open(out("gif")) as film:
+        assert film.n_frames == 6
 
 
 def test_the_same_run_gives_the_same_bytes(result: Result, written: Path, tmp_path: Path) -> None:

@@ -106,14 +106,16 @@ def _flag(folder: Element, flag: SavedFlag, run: SavedRun) -> None:
 
 
 def _overlay(document: Element, run: SavedRun, role: str, box: Iterable[float]) -> None:
-    """Add a date's picture, shown until the next date."""
+    """Add a date's picture, shown until the next date; of two sensors radar's lies ready, switched off."""
     overlay = _add(document, "GroundOverlay")
     moment = run.acquired(role)  # type: ignore[arg-type]  # one of the two
-    _add(overlay, "name", f"{role}, {stamp(moment)}")
+    _add(overlay, "name", f"{run.head}{role}, {stamp(moment)}")
+    if run.prefix:
+        _add(overlay, "visibility", "0")
     before, after = str(run.manifest["before"]), str(run.manifest["after"])
     _span(overlay, *((before, after) if role == "before" else (after, None)))
     _add(overlay, "drawOrder", "1" if role == "before" else "2")
-    _add(_add(overlay, "Icon"), "href", f"files/{role}.png")
+    _add(_add(overlay, "Icon"), "href", f"files/{run.prefix}{role}.png")
     place = _add(overlay, "LatLonBox")
     west, south, east, north = box
     for name, value in (("north", north), ("south", south), ("east", east), ("west", west)):
@@ -162,8 +164,9 @@ def _document(run: SavedRun, box: tuple[float, float, float, float]) -> Element:
     notice = SIMULATED if run.simulated else run.notice
     _add(document, "description", f"{notice}. Compared by revisit on pixels of {run.grid.gsd:g} m.{known}")
     _styles(document)
-    for role in ("before", "after"):
-        _overlay(document, run, role, box)
+    for part in run.parts:
+        for role in ("before", "after"):
+            _overlay(document, part, role, box)
     zones = _add(document, "Folder")
     _add(zones, "name", "Zones")
     for zone in run.zones:
@@ -172,10 +175,11 @@ def _document(run: SavedRun, box: tuple[float, float, float, float]) -> Element:
             _add(mark, "name", zone.name)
             _add(mark, "styleUrl", "#zone")
             _polygons(mark, zone.geometry)
-    flags = _add(document, "Folder")
-    _add(flags, "name", "Flagged changes")
-    for flag in run.flags:
-        _flag(flags, flag, run)
+    for part in run.parts:
+        flags = _add(document, "Folder")
+        _add(flags, "name", f"Flagged changes{f' by {SENSOR_WORDS[part.only]}' if part.only else ''}")
+        for flag in part.flags:
+            _flag(flags, flag, part)
     return root
 
 
@@ -189,14 +193,15 @@ def write_kmz(run: SavedRun, path: Path) -> None:
     path
         The file.
     """
-    both = dates(run)
-    stretch = shared_stretch(tuple(both.values()))
     files = {}
     box = (0.0, 0.0, 0.0, 0.0)
-    for role, raster in both.items():
-        picture, box = turned(shades(raster, stretch), run)
-        buffer = io.BytesIO()
-        _marked(picture, run).save(buffer, "PNG", compress_level=6)
-        files[f"files/{role}.png"] = buffer.getvalue()
+    for part in run.parts:
+        both = dates(part)
+        stretch = shared_stretch(tuple(both.values()))
+        for role, raster in both.items():
+            picture, box = turned(shades(raster, stretch), run)
+            buffer = io.BytesIO()
+            _marked(picture, run).save(buffer, "PNG", compress_level=6)
+            files[f"files/{part.prefix}{role}.png"] = buffer.getvalue()
     text = b'<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(_document(run, box), encoding="utf-8")
     write_zip(path, {"doc.kml": text, **files})
