@@ -13,8 +13,8 @@ SIGN_COLOURS: dict[Sign, str] = {"appeared": "#ffb000", "vanished": "#4cc2ff", "
 SIGN_MARKS: dict[Sign, str] = {"appeared": "+", "vanished": "-", "altered": "~"}
 """Stand behind a flag's id, so that the colour is not the only bearer of the sign."""
 SCALE_WORDS: dict[Scale, str] = {
-    "object": "object (single things, from a pixel on)",
-    "area": "area (tens of metres and more)",
+    "object": "object (a single thing, from a pixel on)",
+    "area": "area (tens of metres on)",
 }
 LINE_WIDTHS: dict[Strength, int] = {1: 1, 2: 2, 3: 4}
 """Screen pixels."""
