@@ -37,11 +37,8 @@ class _Axis:
         step = next((s for s in STEPS_DAYS if days / s <= MOST_TICKS), STEPS_DAYS[-1])
         first = datetime(self.start.year, self.start.month, self.start.day, tzinfo=UTC) + timedelta(days=1)
         moments = (first + timedelta(days=k * step) for k in range(days // step + 1))
-        return [
-            {"x": self.x(moment), "day": f"{moment:%Y-%m-%d}"}
-            for moment in moments
-            if self.x(moment) <= WIDTH - DAY / 2
-        ]
+        named = ((self.x(moment), f"{moment:%Y-%m-%d}") for moment in moments if moment <= self.end)
+        return [{"x": x, "day": day} for x, day in named if x <= WIDTH - DAY / 2]
 
 
 def _marks(looks: Sequence[Look], axis: _Axis) -> list[dict[str, Any]]:
