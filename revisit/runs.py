@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from shapely.geometry.base import BaseGeometry
 
 from aoi import Grid
 from aoi.geometry import to_crs
+from detect.detectability import ClassDetectability
 from imagery.documents import MAX_JSON_BYTES, parse_json
 from imagery.errors import RefusedFileError
 from imagery.files import inside
@@ -25,6 +27,7 @@ from imagery.opening import open_raster
 from imagery.raster import FloatArray, Raster
 from revisit.errors import UsageError
 from revisit.manifest import ATTRIBUTION, SCHEMA
+from revisit.seen import NAME as DETECTABILITY
 from revisit.symbols import SIGN_COLOURS, SIMULATED
 from revisit.witnessed import SENSOR_WORDS
 
@@ -76,7 +79,7 @@ class SavedRun:
     @property
     def parts(self) -> tuple[SavedRun, ...]:
         """Each sensor's dates, pictures and flags by themselves; of one sensor, the run as it is."""
-        told = self.manifest.get("sensors") or {}
+        told = {} if self.only else self.manifest.get("sensors") or {}
         found = [SavedRun(self.folder, {**self.manifest, **told[name]}, name) for name in ("s2", "s1") if name in told]
         return tuple(found) if len(found) > 1 else (self,)
 
@@ -172,6 +175,25 @@ class SavedRun:
         data, names = self._bands(f"{self.prefix}change.tif")
         return dict(zip(names, data, strict=True))
 
+    def detectability(self) -> dict[str, list[ClassDetectability]]:
+        """Return what could have been seen, by the sensor's name; empty where it was not measured.
+
+        Raises
+        ------
+        RefusedFileError
+            Where the file is not what the run wrote.
+        """
+        found: dict[str, list[ClassDetectability]] = {}
+        if not (self.folder / DETECTABILITY).is_file():
+            return found
+        try:
+            for row in _read(self.folder, DETECTABILITY)["rows"]:
+                sensor = SENSOR_WORDS[row.get("sensor", self.kind)]
+                found.setdefault(sensor, []).append(_seen(row))
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise RefusedFileError(f"{DETECTABILITY} is not of this run: {error}") from error
+        return found
+
     def _bands(self, name: str) -> tuple[FloatArray, tuple[str, ...]]:
         """Return all bands of one of its rasters with their names."""
         with open_raster(inside(self.folder, self.folder / name)) as dataset:
@@ -190,6 +212,27 @@ class SavedRun:
         )
         # Its corners are those of pixels, but for a millimetre and the necks that join pixels at a corner.
         return shapely.set_precision(placed, 1.0).buffer(1, join_style="mitre").simplify(0)
+
+
+def _seen(row: Mapping[str, Any]) -> ClassDetectability:
+    """Return a row of detectability.json; null is not known."""
+    low, high, blank, pd, least = (
+        math.nan if row[key] is None else float(row[key])
+        for key in ("low", "high", "blank_rate", "pd", "least_contrast_area_m2")
+    )
+    return ClassDetectability(
+        object=str(row["object"]),
+        ground=str(row["ground"]),
+        direction="appeared" if row["direction"] == "appeared" else "vanished",
+        pd=pd,
+        low=low,
+        high=high,
+        placements=int(row["placements"]),
+        blank_rate=blank,
+        observable=bool(row["observable"]),
+        least_contrast_area_m2=least,
+        reason=None if row["reason"] is None else str(row["reason"]),
+    )
 
 
 def _zone(zone: Mapping[str, Any]) -> SavedZone:

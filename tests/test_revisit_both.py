@@ -25,6 +25,7 @@ from imagery.raster import Raster
 from imagery.scene import Scene
 from imagery.sources.folder import FolderSource
 from revisit.digest import digest
+from revisit.export.pdf import plain_pages
 from revisit.export.tables import as_csv
 from revisit.export.write import FORMATS, export
 from revisit.joined import join_results
@@ -36,7 +37,7 @@ from revisit.report import render
 from revisit.result import Result
 from revisit.runs import open_run
 from tests import scenery, speckled, standin
-from tests.browsing import launched, visiting
+from tests.browsing import launched, serious_findings, visiting
 from tests.test_revisit_radar import write_radar
 
 BEFORE, AFTER = date(2024, 12, 7), date(2024, 12, 17)
@@ -178,6 +179,8 @@ def test_every_export_has_the_pictures_and_flags_of_both_and_says_which(written:
     with rasterio.open(out("cog")) as stack:
         assert {"after B02", "radar after VV", "radar change object_statistic"} <= set(stack.descriptions)
         assert stack.tags()["RADAR_AFTER"].startswith("2024-12-18")
+    assert [len(seen) > 0 for seen in open_run(written).detectability().values()] == [True, True]
+    assert len(plain_pages(open_run(written))) >= 2
     with Image.open(out("gif")) as film:
         assert film.n_frames == 6
 
@@ -262,7 +265,14 @@ def test_the_report_switches_between_optical_and_radar(tmp_path: Path) -> None:
         visit.page.locator("#list [data-flag=R1]").click()
         visit.settle()
         assert visit.data("selected") == "R1"
-        assert "optical" in visit.page.locator("#inspector").inner_text()
+        words = visit.page.locator("#inspector").inner_text()
+        assert "optical" in words
+        assert "drawn, not seen: Il-76 here, before; radar cross-section of 630 m² assumed" in words
+        visit.page.wait_for_function("() => !document.querySelector('noscript')")
+        assert visit.page.locator("#still svg.pixels").count() == 4
+        for scheme in ("light", "dark"):
+            visit.page.emulate_media(color_scheme=scheme)
+            assert serious_findings(visit.page) == []
         visit.page.select_option("#colour", "picture")
         visit.settle()
         assert tags.all_inner_texts() == optical
