@@ -116,13 +116,15 @@
   addEventListener("beforeprint", unfold);
   // What is out of sight is made and laid out after the page has come up: all at once, it would keep the map waiting.
   const SETTLED_MS = 400;
+  const AT_ONCE = 4; // of them in one go, so that the frame after it comes in time
   const reveal = (node) => {
     fill(node);
     node.style.setProperty("content-visibility", "visible");
   };
   const later = [byId("still"), ...document.querySelectorAll("article, #list li")];
   const layOut = (idle) => {
-    do reveal(later.shift()); while (later.length && idle.timeRemaining() > 8);
+    let made = 0;
+    do reveal(later.shift()); while (later.length && (made += 1) < AT_ONCE && idle.timeRemaining() > 8);
     if (later.length) requestIdleCallback(layOut);
   };
   addEventListener("load", () => setTimeout(() => window.requestIdleCallback?.(layOut), SETTLED_MS));
