@@ -1,11 +1,12 @@
 """How fast the pages are in Chromium: a report of 500 x 500 pixels, and the viewer with 200 runs and 2000 flags.
 
-    python -m benchmarks.pages [-o benchmarks/pages.json]
+    python -m benchmarks.pages [-o benchmarks/pages.json] [--beside OLD.html]
 
 Everything is random: the pictures compress as badly as any can. A frame is the time between two calls of
 requestAnimationFrame while the mouse drags the map for four seconds. Seconds on the clock grow with whatever else the
 machine does (`load_average`); `cpu_s` are the seconds that all threads of the page's process worked until it could be
-used, which other work changes little: on idle cores the clock shows no more than that.
+used, which other work changes little: on idle cores the clock shows no more than that. `--beside` times a report that
+another version made, turn by turn with this one's, which holds on a busy machine too.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import platform
 import tempfile
 import time
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ from tests.standin import AFTER, blob, make_flags, make_grid, make_raster, make_
 RUNS, FLAGS_A_RUN = 200, 10
 REPORT_FLAGS = 200
 PAN_S = 4.0
+LOADS = 5
 FRAMES = """() => {
   window.gaps = [];
   let last = performance.now();
@@ -105,8 +108,24 @@ def _interactive(browser: Browser, address: str, ready: str) -> tuple[float, flo
     return round(seconds, 2), round(figures["ProcessTime"], 2), page
 
 
-def measure() -> dict[str, Any]:
-    """Return all figures."""
+def _loads(browser: Browser, paths: Mapping[str, Path]) -> tuple[dict[str, Any], dict[str, float]]:
+    """Return how long each page takes to load, turn by turn, and the frames while the first one's map is dragged."""
+    whole = "() => document.readyState === 'complete' && document.getElementById('stage').dataset.k > 0"
+    found: dict[str, Any] = {name: {"interactive_s": [], "cpu_s": []} for name in paths}
+    pan: dict[str, float] = {}
+    for _ in range(LOADS):
+        for name, path in paths.items():
+            seconds, worked, page = _interactive(browser, path.resolve().as_uri(), whole)
+            found[name]["interactive_s"].append(seconds)
+            found[name]["cpu_s"].append(worked)
+            if not pan:
+                pan = _pan(page)
+            page.close()
+    return found, pan
+
+
+def measure(beside: Path | None = None) -> dict[str, Any]:
+    """Return all figures; of a report that another version made too, where there is one."""
     # Other work on the machine shows in every figure: the load says how much there was.
     found: dict[str, Any] = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
@@ -116,22 +135,15 @@ def measure() -> dict[str, Any]:
         found["chromium"] = browser.version
         folder = Path(name)
         path = _report(folder)
-        whole = "() => document.readyState === 'complete' && document.getElementById('stage').dataset.k > 0"
-        times, work = [], []
-        for _ in range(3):
-            seconds, worked, page = _interactive(browser, path.as_uri(), whole)
-            times.append(seconds)
-            work.append(worked)
-            pan = _pan(page)
-            page.close()
+        loads, pan = _loads(browser, {"report": path, **({"beside": beside} if beside else {})})
         found["report"] = {
             "pixels": "500 x 500",
             "flags": REPORT_FLAGS,
             "bytes": path.stat().st_size,
-            "interactive_s": times,
-            "cpu_s": work,
+            **loads.pop("report"),
             "pan": pan,
         }
+        found |= loads
         (folder / "runs").mkdir()
         _runs(folder / "runs")
         with serving(folder / "runs") as address, visiting(browser, address) as visit:
@@ -147,8 +159,9 @@ def main() -> None:
     """Measure and print, or write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", type=Path, help="write the figures here too")
+    parser.add_argument("--beside", type=Path, help="a report.html of another version, timed turn by turn")
     wanted = parser.parse_args()
-    text = json.dumps(measure(), indent=1) + "\n"
+    text = json.dumps(measure(wanted.beside), indent=1) + "\n"
     if wanted.o:
         wanted.o.write_text(text)
     print(text, end="")

@@ -201,7 +201,8 @@ def _thin(scene: Scene, day: date, wish: Wish, share: Share) -> tuple[str, ...]:
 def _reason(role: str, scene: Scene, day: date, share: Share) -> str:
     """Return one line on why a scene was taken."""
     days = (scene.acquired.date() - day).days
-    when = "on the day" if days == 0 else f"{abs(days)} day(s) {'later' if days > 0 else 'earlier'} than {day}"
+    apart = f"{abs(days)} day{'' if abs(days) == 1 else 's'}"
+    when = "on the day" if days == 0 else f"{apart} {'later' if days > 0 else 'earlier'} than {day}"
     return f"{role}: {scene.id}, {when}, {_percent(share(scene))} of the searched ground valid"
 
 

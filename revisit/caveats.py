@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from revisit.flags import SIMULATED as SIMULATED_NOTE
 from revisit.ground import outline_note, outline_warnings
+from revisit.radar_dates import LEAST_SHIFT_PX
 from revisit.result import AlignmentRecord, Result
 from revisit.witnessed import sensor_head
 from revisit.wording import (
@@ -20,6 +21,7 @@ from revisit.wording import (
     percent,
     plural,
     plural_of,
+    shift_left,
     why_uncalibrated,
 )
 
@@ -75,7 +77,8 @@ def _calibration(result: Result) -> Caveat:
 def _validity(result: Result) -> list[Caveat]:
     """Say how much ground could be compared, and how much of it is doubted."""
     share = result.searched_valid_share
-    text = "The rest is cloud, shadow, missing or outside a scene on at least one date; nothing is said about it."
+    lost = "cloud, shadow, missing" if result.sensor == "s2" else "missing"
+    text = f"The rest is {lost} or outside a scene on at least one date; nothing is said about it."
     head = f"{percent(share)} of the searched ground is valid on both dates."
     found = [Caveat(head=head, text="" if share == 1 else text)]
     valid = result.change.valid
@@ -93,11 +96,14 @@ def _shift(result: Result) -> Caveat:
     if not records:
         text = "Edges of unchanged things may be flagged."
         return Caveat(head="The two dates were not moved onto each other.", text=text)
-    return Caveat(
-        head="The two dates did not lie exactly on each other.",
-        text=" ".join(_one_shift(record, result.grid.gsd) for record in records)
-        + " It was taken out; what is left of it shows as pairs of a bright and a dark edge.",
-    )
+    told = " ".join(_one_shift(record, result.grid.gsd) for record in records)
+    rest = "what is left of it shows as pairs of a bright and a dark edge."
+    if all(shift_left(record, result) for record in records):
+        return Caveat(
+            head="The two dates were compared as they lay.",
+            text=f"{told} Under {LEAST_SHIFT_PX:g} px nothing is moved; {rest}",
+        )
+    return Caveat(head="The two dates did not lie exactly on each other.", text=f"{told} It was taken out; {rest}")
 
 
 def _one_shift(record: AlignmentRecord, gsd: float) -> str:

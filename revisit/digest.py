@@ -17,9 +17,11 @@ from revisit.wording import (
     areas_uncalibrated,
     beyond_chance,
     by_chance,
+    contrast_words,
     number,
     percent,
     plural,
+    shift_left,
     why_uncalibrated,
 )
 
@@ -49,7 +51,7 @@ def _both_lines(result: Result) -> list[str]:
     told = f"chance alone would give about {chance}" if known else f"about {chance} by chance asked for"
     flagged = f"{plural(count, 'change')} flagged by two sensors"
     lines = [f"{flagged}; {told} ({rate} per km2, half of it to each)"]
-    lines += [f"{met or 'none'} of the optical flags met by radar"] if count else []
+    lines += [f"radar agrees with {met or 'none'} of the optical flags"] if count else []
     return [*lines, *(f"{sensor_head(part)}: {line}" for part in result.parts for line in honest_lines(part))]
 
 
@@ -90,14 +92,14 @@ def _classes(flag: Flag) -> str:
     return ", ".join(likely[:MOST_CLASSES]) + (" ..." if len(likely) > MOST_CLASSES else "") or "-"
 
 
-def _row(flag: Flag, *, calibrated: bool) -> tuple[str, ...]:
+def _row(flag: Flag, *, calibrated: bool, sensor: str) -> tuple[str, ...]:
     """Return the cells of one flag."""
     item = flag.object
     chance = (number(item.p_value, 2), number(item.false_alarms, 2)) if calibrated else ()
     place = one_line(flag.zone or "-")
     other = (other_cell(flag.witness), ratio_words(flag.witness.combined)) if flag.witness else ()
-    size = _size(flag)
-    return flag.id, place, item.change, item.scale, size, f"{item.contrast:+.3f}", *chance, *other, _classes(flag)
+    size, contrast = _size(flag), contrast_words(item.contrast, sensor)
+    return flag.id, place, item.change, item.scale, size, contrast, *chance, *other, _classes(flag)
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -114,7 +116,7 @@ def _shift_line(result: Result) -> str:
     row_error, col_error = record.standard_error_px
     return (
         f"Shift of the later date: {rows:+.3f} px in rows (+- {row_error:.3f}), {cols:+.3f} px in columns"
-        f" (+- {col_error:.3f}); removed."
+        f" (+- {col_error:.3f}); {'left, too small to mend' if shift_left(record, result) else 'removed'}."
     )
 
 
@@ -135,7 +137,7 @@ def _flag_lines(result: Result) -> list[str]:
         return []
     more = len(result.flags) - MOST_ROWS
     calibrated = result.change.calibrated
-    rows = [_row(flag, calibrated=calibrated) for flag in result.flags[:MOST_ROWS]]
+    rows = [_row(flag, calibrated=calibrated, sensor=result.sensor) for flag in result.flags[:MOST_ROWS]]
     other = (f"{SENSOR_WORDS[flag.sensor]} here", "ratio") if (flag := result.flags[0].witness) else ()
     lines = table([(*HEADS, *(CHANCE_HEADS if calibrated else ()), *other, "consistent with"), *rows])
     return [*lines, f"... and {more} more, in the report"] if more > 0 else lines

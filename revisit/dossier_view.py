@@ -108,7 +108,7 @@ def caveat_lines(dossier: Dossier) -> list[tuple[str, str]]:
         if zone.name in {claim.zone for claim in area.area.claims} and (note := outline_note(zone))
     )
     if rough:
-        lines.append(("Outlines.", "; ".join(rough)))
+        lines.append(("Outlines.", f"{capital('; '.join(rough))}."))
     return lines
 
 
@@ -172,10 +172,14 @@ def _chips(verdict: Verdict, gathered: Gathered) -> dict[str, Any] | None:
         for name, raster in (("before", result.before), ("after", result.after))
     ]
     bar = bar_length(cols * result.grid.gsd / 3)
+    there = [flag for flag in result.flags if gathered.place.pixels[flag.object.rows, flag.object.cols].any()]
     flags = [
-        {"change": flag.object.change, "path": _moved(outline(flag.object), window)}
-        for flag in result.flags
-        if f"{compared.name}/{flag.id}" in verdict.flags
+        {
+            "change": flag.object.change,
+            "path": _moved(outline(flag.object), window),
+            "named": f"{compared.name}/{flag.id}" in verdict.flags,
+        }
+        for flag in there
     ]
     return {
         "run": compared.name,

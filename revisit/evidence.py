@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Literal
 
 from revisit.claims import Claim
+from revisit.wording import plural
 
 Outcome = Literal["supported", "contradicted", "inconclusive", "not observable", "insufficient imagery"]
 
@@ -145,6 +146,6 @@ def coverage(evidence: Evidence) -> str:
     gap = longest_gap_hours(evidence.claim, looks)
     told = ", ".join(part for sensor in ("s2", "s1") if (part := _of_sensor(looks, sensor))) or "none at all"
     return (
-        f"usable looks in the window of {evidence.claim.days} day(s): {told};"
+        f"usable looks in the window of {plural(evidence.claim.days, 'day')}: {told};"
         f" the longest time without one is {gap:.0f} hours"
     )

@@ -77,7 +77,8 @@ def write_plot(found: Interference, path: Path) -> None:
     draw.text(
         (16, 12), "Radio interference over the area, pass by pass", fill=TEXT, font=ImageFont.load_default(size=16)
     )
-    legend = f"orange: line brighter than its neighbours (full colour at {MOST_DB:g} dB); red: stripe; blue: recorded"
+    orange = f"orange: line brighter than its neighbours (full colour at {MOST_DB:g} dB)"
+    legend = f"{orange}; red: stripe; blue: recorded; grey: no image shows it"
     draw.text((16, 38), legend, fill=TEXT, font=font)
     half_km = _half_span_km(rows)
     for km in (-half_km, 0.0, half_km):
@@ -85,7 +86,7 @@ def write_plot(found: Interference, path: Path) -> None:
         draw.text((x, TOP - 6), f"{km:+.1f} km" if km else "0", fill=FRAME, font=font, anchor="ms")
     for k, row in enumerate(rows):
         top = TOP + k * (ROW + GAP)
-        label = f"{row.when:%Y-%m-%d %H:%M} {row.platform.removeprefix('sentinel-').upper()} {row.polarisation}"
+        label = f"{row.when:%Y-%m-%d %H:%M} UTC {row.platform.removeprefix('sentinel-').upper()} {row.polarisation}"
         draw.text((16, top + 1), label, fill=TEXT, font=font)
         _draw_row(draw, row, top, half_km)
         draw.text((LEFT + PLOT + 12, top + 1), _words(row), fill=TEXT, font=font)

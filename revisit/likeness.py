@@ -12,16 +12,20 @@ from aoi import Grid
 from aoi.geometry import centre
 from detect.errors import DetectError
 from detect.forward import Optics, Pose, Sunlight, render
+from detect.radar_detectability import CROSS_SECTIONS_DBSM, MOST_POINTS, POINT_SPACING_M, inject_points
+from detect.speckle import looks_of_ratios
 from detect.targets import ObjectClass, object_class
 from imagery.bands import SENTINEL2_BANDS
 from imagery.raster import FloatArray, Raster
+from revisit.detectability import WATER_KINDS
 from revisit.mapframe import Window
 from revisit.picture import Shades, Stretch, shades
 from revisit.result import Flag, Result
+from revisit.runs import Role
 from revisit.sun import solar_position
 
-USUAL = "Il-76"
-"""The class that is drawn for a flag without candidates: a size that many readers know."""
+USUAL, USUAL_AFLOAT = "Il-76", "ship-120m"
+"""The class that is drawn for a flag without candidates, on land and on water: sizes that many readers know."""
 SIDE_PX = 40
 """Pixels of the grid around the flag's middle."""
 LEVEL = 0.5
@@ -32,6 +36,9 @@ PASS_TIME = time(10, 30)
 """Mean local solar time at which Sentinel-2 crosses the equator (ESA, mission guide)."""
 LOWEST_SUN_DEG = 5.0
 """A lower sun on an image means that its hour is not known."""
+NOMINAL_LOOKS = 4.4
+"""Of radar where a chip has too few pixels to measure them: Sentinel-1 IW GRD, high resolution (ESA, product
+specification)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +47,13 @@ class Likeness:
 
     name: str
     """Of the class in the catalogue."""
-    role: str
-    """The date whose picture it is drawn on: "before" or "after"."""
+    role: Role
+    """The date whose picture it is drawn on."""
     window: Window
     """The part of the grid that is shown."""
     picture: Shades
+    cross_section_m2: float | None = None
+    """Of radar: the radar cross-section that is assumed for it; None for optical."""
 
 
 def _sunlight(result: Result, raster: Raster, bands: tuple[str, ...]) -> Sunlight:
@@ -70,13 +79,18 @@ def _optics(gsd: float, bands: tuple[str, ...]) -> Optics | None:
     return Optics(gsd_m=gsd, psf_sigma_m=tuple(known)) if len(known) == len(bands) else None
 
 
-def _model(flag: Flag) -> ObjectClass:
-    """Return the class that a flag is most consistent with."""
+def _model(flag: Flag, result: Result) -> ObjectClass:
+    """Return the class that a flag is most consistent with; of radar, one whose cross-section somebody assumed."""
     best = max(flag.object.candidates, key=lambda candidate: candidate.likelihood, default=None)
+    fitting = best.name if best else flag.witness.object if flag.witness else None
+    afloat = any(zone.name == flag.zone and zone.kind in WATER_KINDS for zone in result.aoi.zones)
+    usual = object_class(USUAL_AFLOAT if afloat else USUAL)
+    if fitting is None or (result.sensor == "s1" and fitting not in CROSS_SECTIONS_DBSM):
+        return usual
     try:
-        return object_class(best.name if best else USUAL)
+        return object_class(fitting)
     except DetectError:
-        return object_class(USUAL)
+        return usual
 
 
 def _cut(raster: Raster, window: Window) -> Raster:
@@ -115,53 +129,115 @@ def _added(data: FloatArray, chip: FloatArray, row: int, col: int) -> FloatArray
     return np.asarray(room[:, half : half + data.shape[1], half : half + data.shape[2]])
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Parked:
+    """What is drawn, and where in the part that is shown."""
+
+    model: ObjectClass
+    heading_deg: float
+    place: tuple[float, float]
+    """(row, col), the middle of a pixel a whole number."""
+
+
+def _lit(cut: Raster, drawn: _Parked, *, bands: tuple[str, ...], optics: Optics, sunlight: Sunlight) -> Raster:
+    """Return a part of an optical date with an object in sunlight on it."""
+    place = drawn.place
+    row, col = (round(at) for at in place)
+    # The middle of a pixel is a whole number here; the rest of the way, east and north, in metres.
+    offset = ((place[1] - col) * cut.grid.gsd, (row - place[0]) * cut.grid.gsd)
+    shown = [cut.bands.index(band) for band in bands]
+    ground = cut.data[shown]
+    chip = render(
+        drawn.model,
+        Pose(heading_deg=drawn.heading_deg, offset_m=offset),
+        optics=optics,
+        background=np.nanmedian(ground, axis=(1, 2)),
+        reflectance=drawn.model.reflectance(bands, LEVEL),
+        sunlight=sunlight,
+    )
+    data = cut.data.copy()
+    data[shown] = _added(ground, chip, row, col)
+    return cut.with_pixels(np.maximum(data, 0), cut.valid, cut.uncertain)
+
+
+def _looks(before: Raster, after: Raster) -> tuple[float, ...]:
+    """Return the equivalent number of looks of each polarisation: how much the two dates differ beyond their levels."""
+    both = before.valid & after.valid
+    found = []
+    for early, late in zip(before.data, after.data, strict=True):
+        positive = both & (early > 0) & (late > 0)
+        ratios = np.log(late[positive] / early[positive])
+        try:
+            found.append(looks_of_ratios(ratios - np.median(ratios)) if ratios.size else NOMINAL_LOOKS)
+        except DetectError:
+            found.append(NOMINAL_LOOKS)
+    return tuple(found)
+
+
+def _cross_section_m2(model: ObjectClass) -> float:
+    """Return the radar cross-section in the middle of what is assumed for a class."""
+    return float(10 ** (CROSS_SECTIONS_DBSM[model.name][0] / 10))
+
+
+def _echoing(cut: Raster, drawn: _Parked, *, looks: tuple[float, ...], rng: np.random.Generator) -> Raster:
+    """Return a part of a radar date with the bright points of an object in its speckle: one drawing of many."""
+    gsd, heading, length_m = cut.grid.gsd, np.radians(drawn.heading_deg), drawn.model.length_m
+    count = int(np.clip(length_m / POINT_SPACING_M, 1, MOST_POINTS))
+    along = rng.uniform(-0.45, 0.45, count) * length_m / gsd
+    power = _cross_section_m2(drawn.model) / gsd**2 * rng.dirichlet(np.ones(count))
+    rows, cols = drawn.place[0] - along * np.cos(heading), drawn.place[1] + along * np.sin(heading)
+    data = inject_points(cut.data, np.stack([rows, cols, np.sqrt(power)], axis=1), looks=looks, gsd=gsd, rng=rng)
+    return cut.with_pixels(data, cut.valid, cut.uncertain)
+
+
 def likeness(flag: Flag, result: Result, stretch: Stretch) -> Likeness | None:
     """Return what an object of the flag's likeliest class would look like there, on the date without the flagged one.
 
     It is drawn on the before picture where something appeared or was altered and on the after picture where something
-    vanished, along the flag's axis, with mid reflectance, shadow and the sensor's blur. The light that the air adds to
-    and takes from an uncorrected (L1C) image is left out: there, a light object looks a little too light.
+    vanished, along the flag's axis. Optical: with mid reflectance, shadow and the sensor's blur; the light that the air
+    adds to and takes from an uncorrected (L1C) image is left out: there, a light object looks a little too light.
+    Radar: bright points through the impulse response into that date's speckle, which share the cross-section that is
+    assumed for the class (`detect.radar_detectability`): how they lie and beat is one drawing of many.
 
     Parameters
     ----------
     flag, result
-        Of a run.
+        Of one sensor's run.
     stretch
         That of the run's pictures.
 
     Returns
     -------
     Likeness or None
-        None for radar, and where the blur of a shown band is not known.
+        None where nothing is valid, and where the blur of a shown band is not known.
     """
-    raster = result.after if flag.object.change == "vanished" else result.before
+    role: Role = "after" if flag.object.change == "vanished" else "before"
+    raster = result.after if role == "after" else result.before
     optics = _optics(result.grid.gsd, stretch.bands) if raster.quantity == "reflectance" else None
-    if optics is None:
+    if raster.quantity == "reflectance" and optics is None:
         return None
     middle = float(np.mean(flag.object.rows)), float(np.mean(flag.object.cols))
-    window, model = _window(middle, result.grid), _model(flag)
+    window, model = _window(middle, result.grid), _model(flag, result)
     cut = _cut(raster, window)
-    shown = [raster.bands.index(band) for band in stretch.bands]
-    ground = cut.data[shown]
     if not cut.valid.any():
         return None
-    row, col = (round(at) for at in middle)
-    # The middle of a pixel is a whole number here; the rest of the way, east and north, in metres.
-    offset = ((middle[1] - col) * result.grid.gsd, (row - middle[0]) * result.grid.gsd)
-    chip = render(
-        model,
-        Pose(heading_deg=flag.object.orientation_deg, offset_m=offset),
-        optics=optics,
-        background=np.nanmedian(ground, axis=(1, 2)),
-        reflectance=model.reflectance(stretch.bands, LEVEL),
-        sunlight=_sunlight(result, raster, stretch.bands),
+    drawn = _Parked(
+        model=model,
+        heading_deg=flag.object.orientation_deg,
+        place=(middle[0] - window.row, middle[1] - window.col),
     )
-    data = cut.data.copy()
-    data[shown] = _added(ground, chip, row - window.row, col - window.col)
-    drawn = cut.with_pixels(np.maximum(data, 0), cut.valid, cut.uncertain)
+    if optics:
+        light = _sunlight(result, raster, stretch.bands)
+        picture = _lit(cut, drawn, bands=stretch.bands, optics=optics, sunlight=light)
+    else:
+        looks = _looks(_cut(result.before, window), _cut(result.after, window))
+        # Seeded by the place, so that the same run gives the same picture.
+        rng = np.random.default_rng([window.row, window.col])
+        picture = _echoing(cut, drawn, looks=looks, rng=rng)
     return Likeness(
         name=model.name,
-        role="after" if raster is result.after else "before",
+        role=role,
         window=window,
-        picture=shades(drawn, stretch),
+        picture=shades(picture, stretch),
+        cross_section_m2=None if optics else _cross_section_m2(model),
     )

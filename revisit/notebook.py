@@ -14,7 +14,7 @@ from revisit.picture import Shades, shades, shared_stretch
 from revisit.result import Result
 from revisit.symbols import SIMULATED, labelled
 from revisit.witnessed import SENSOR_WORDS
-from revisit.wording import attribution, number, stamp, summary
+from revisit.wording import attribution, contrast_words, number, stamp, summary
 
 MOST_ROWS = 20
 _SIDE = 360
@@ -62,7 +62,7 @@ def _table(result: Result) -> Markup:
             flag.object.scale,
             flag.zone or "outside the zones",
             f"{number(flag.object.length_m)} x {number(flag.object.width_m)}",
-            f"{flag.object.contrast:+.3f}",
+            contrast_words(flag.object.contrast, part.sensor),
             number(flag.object.p_value, 2) if part.change.calibrated else "uncalibrated",
             *((SENSOR_WORDS[part.sensor], flag.notes[0]) if flag.witness else ()),
         )

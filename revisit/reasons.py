@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from revisit.evidence import Look
 from revisit.weighing import LEAST_RATIO, MOST_P, Support, best_of, ratio_of
+from revisit.wording import plural
 
 
 def sensors_of(looks: Sequence[Look]) -> str:
@@ -62,6 +63,7 @@ def why_open(looks: Sequence[Look], count: int = 1, found: Support | None = None
         told = f"{weak} change(s) of its size were flagged there, weaker than 95 % of such objects put there would be"
         return (f"{told}; Pd {max(known):.2f}",)
     if other := sum(look.unclear for look in looks):
-        told = f"{other} change(s) flagged there have another size or sign than the statement's"
+        have = "has" if other == 1 else "have"
+        told = f"{plural(other, 'change')} flagged there {have} another size or sign than the statement's"
         return (f"{told}; Pd {max(known):.2f}",)
     return (f"nothing that fits was flagged; with Pd {max(known):.2f} and the gaps of the window that excludes little",)

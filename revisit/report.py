@@ -14,12 +14,13 @@ from markupsafe import Markup
 
 from revisit.caveats import caveats
 from revisit.manifest import software
-from revisit.report_both import flag_views, methods, radar_pictures, seen_rows
+from revisit.report_both import flag_views, methods, radar_pictures, seen_table
 from revisit.report_map import labels, pictures, place_terms, scale_bar
 from revisit.report_view import MOST_CHIPS, key_figures, recipe_view, scene_view, zone_views
 from revisit.result import Result
 from revisit.seen import seen_lines
 from revisit.symbols import SIGN_COLOURS, SIGN_MARKS, SIMULATED, STRENGTH_WORDS
+from revisit.witnessed import SENSOR_WORDS
 from revisit.wording import (
     attribution,
     method_steps,
@@ -92,14 +93,15 @@ def _view(result: Result) -> dict[str, Any]:
         "bar": scale_bar(result),
         "flags": flags,
         "shown": flags[:MOST_CHIPS],
-        "drawn": any(flag["like"] for flag in flags),
+        "drawn": {flag["like"]["sensor"] for flag in flags if flag["like"]},
         "calibrated": any(part.change.calibrated for part in result.parts),
+        "noted": any(flag["notes"][1:] if result.other else flag["notes"] for flag in flags),
         "candidates": any(flag.object.candidates for flag in result.flags),
         "radar": result.after.quantity != "reflectance",
-        "seen": seen_rows(result),
+        "seen": seen_table(result),
         "seen_line": ". ".join(seen_lines(result)),
         "sizes": pixel_sizes(result.grid.gsd),
-        "steps": method_steps(result),
+        "steps": {SENSOR_WORDS[part.sensor]: method_steps(part) for part in result.parts},
         "method": methods(result),
         "scenes": [scene_view(record, part) for part in result.parts for record in part.scenes],
         "reasons": tuple(reason for part in result.parts for reason in part.reasons),

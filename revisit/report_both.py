@@ -9,7 +9,7 @@ from revisit.picture import png_bytes, shades, shared_stretch, statistic_shades
 from revisit.report_map import data_uri, embedded, likeness_view
 from revisit.report_view import MOST_CHIPS, flag_view
 from revisit.result import Flag, Result
-from revisit.seen import seen_views
+from revisit.seen import seen_groups
 from revisit.witnessed import SENSOR_WORDS, other_cell, ratio_words
 from revisit.wording import attribution, stamp
 
@@ -71,11 +71,9 @@ def flag_views(result: Result) -> list[dict[str, Any]]:
     return views
 
 
-def seen_rows(result: Result) -> list[dict[str, str]]:
-    """Return what could have been seen as rows of texts, each with its sensor."""
-    return [
-        row | {"sensor": SENSOR_WORDS[part.sensor]} for part in result.parts for row in seen_views(part.detectability)
-    ]
+def seen_table(result: Result) -> list[dict[str, Any]]:
+    """Return what could have been seen as texts: of each object, a row for each sensor and kind of ground."""
+    return seen_groups({SENSOR_WORDS[part.sensor]: part.detectability for part in result.parts})
 
 
 def methods(result: Result) -> str:

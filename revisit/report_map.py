@@ -129,6 +129,8 @@ def likeness_view(flag: Flag, result: Result, stretch: Stretch) -> dict[str, Any
     return {
         "name": drawn.name,
         "role": drawn.role,
+        "sensor": result.sensor,
+        "assumed": None if drawn.cross_section_m2 is None else f"{float(f'{drawn.cross_section_m2:.2g}'):g}",
         "box": box_of(drawn.window),
         "left": drawn.window.col,
         "top": drawn.window.row,

@@ -12,7 +12,7 @@ from revisit.mapframe import Line, bar_length, chip_window, metres, outline, pro
 from revisit.report_map import box_of, flag_box, zone_boxes
 from revisit.result import Flag, Result, SceneRecord
 from revisit.symbols import SCALE_WORDS, SIGN_MARKS, labelled, strength_step
-from revisit.wording import by_chance, decimals, flag_notes, number, percent, stamp
+from revisit.wording import by_chance, contrast_words, decimals, flag_notes, number, percent, shift_left, stamp
 
 MOST_CHIPS = 200
 """Flags that are shown one by one; the table names all."""
@@ -37,13 +37,6 @@ def _candidates(flag: Flag, most: int | None = None) -> str:
     named = [f"{candidate.name} ({number(candidate.likelihood, 2)})" for candidate in flag.object.candidates]
     more = len(named[most:]) if most else 0
     return (", ".join(named[:most]) or "none named") + (f" and {more} more" if more else "")
-
-
-def _signed(value: float) -> str:
-    """Return a number with its sign and three decimals; what rounds to nothing has no sign."""
-    if number(value) == "not known":
-        return "not known"
-    return f"{value:+.3f}" if abs(value) >= 0.0005 else "0.000"
 
 
 def _chip(flag: Flag, result: Result) -> dict[str, Any]:
@@ -81,7 +74,7 @@ def flag_view(flag: Flag, result: Result) -> dict[str, Any]:
         "size": f"{number(item.length_m, 1)} x {number(item.width_m, 1)}",
         "orientation": number(item.orientation_deg, 1),
         "area": number(item.area_m2),
-        "contrast": _signed(item.contrast),
+        "contrast": contrast_words(item.contrast, result.sensor),
         "statistic": number(item.statistic),
         "times": f"{item.strength:.1f}",
         "p": number(item.p_value, 2) if result.change.calibrated else "uncalibrated",
@@ -137,7 +130,7 @@ def scene_view(record: SceneRecord, result: Result) -> dict[str, str]:
         "baseline": scene.processing_baseline or "not known",
         "offset": _offset(record.offset),
         "valid": percent(record.valid_share),
-        "shift": "; ".join(f"{r.shift_px[0]:+.2f}, {r.shift_px[1]:+.2f}" for r in shifts) or "none",
+        "shift": "; ".join(", ".join(f"{round(px, 2) + 0.0:+.2f}" for px in r.shift_px) for r in shifts) or "none",
         "error": "; ".join(", ".join(decimals(e, 3) for e in r.standard_error_px) for r in shifts) or "none",
         "sha256": record.sha256[:12],
         "source": scene.source,
@@ -160,6 +153,8 @@ def key_figures(result: Result) -> list[dict[str, str]]:
     parts = [f"{signs.count(sign)} {sign}" for sign in SIGN_MARKS if sign in signs]
     moved = [row for row in result.alignments if row.scene_id in result.after.scene_ids]
     shift = math.hypot(*moved[-1].shift_px) if moved else None
+    dates = "optical dates" if result.other else "dates"
+    fate = "left as it is" if moved and shift_left(moved[-1], result) else "taken out"
     return [
         {"name": "Flags", "value": str(len(signs)), "note": ", ".join(parts) or "nothing reached the threshold"},
         {
@@ -170,12 +165,16 @@ def key_figures(result: Result) -> list[dict[str, str]]:
         {
             "name": "Searched",
             "value": f"{number(result.searched_km2)} km²",
-            "note": f"{percent(result.searched_valid_share)} of the searched ground is valid on both dates",
+            "note": f"{percent(result.searched_valid_share)} of the searched ground is valid on both {dates}",
         },
         {
-            "name": "Shift taken out",
-            "value": "none" if shift is None else f"{shift:.2f} px",
-            "note": "not measured" if shift is None else f"{shift * result.grid.gsd:.1f} m on the ground",
+            "name": f"Shift between the {dates}",
+            "value": "not known" if shift is None else f"{shift:.2f} px",
+            "note": "not measured" if shift is None else f"{shift * result.grid.gsd:.1f} m, {fate}",
         },
-        {"name": "Pixel", "value": f"{result.grid.gsd:g} m", "note": f"{result.grid.width} x {result.grid.height}"},
+        {
+            "name": "Pixel",
+            "value": f"{result.grid.gsd:g} m",
+            "note": f"{result.grid.width} x {result.grid.height} pixels",
+        },
     ]

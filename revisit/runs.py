@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from shapely.geometry.base import BaseGeometry
 
 from aoi import Grid
 from aoi.geometry import to_crs
+from detect.detectability import ClassDetectability
 from imagery.documents import MAX_JSON_BYTES, parse_json
 from imagery.errors import RefusedFileError
 from imagery.files import inside
@@ -25,7 +27,9 @@ from imagery.opening import open_raster
 from imagery.raster import FloatArray, Raster
 from revisit.errors import UsageError
 from revisit.manifest import ATTRIBUTION, SCHEMA
+from revisit.seen import NAME as DETECTABILITY
 from revisit.symbols import SIGN_COLOURS, SIMULATED
+from revisit.witnessed import SENSOR_WORDS
 
 Role = Literal["before", "after"]
 
@@ -69,6 +73,30 @@ class SavedRun:
 
     folder: Path
     manifest: Mapping[str, Any]
+    only: str | None = None
+    """The sensor whose part this is, "s2" or "s1"; None for all that the run found."""
+
+    @property
+    def parts(self) -> tuple[SavedRun, ...]:
+        """Each sensor's dates, pictures and flags by themselves; of one sensor, the run as it is."""
+        told = {} if self.only else self.manifest.get("sensors") or {}
+        found = [SavedRun(self.folder, {**self.manifest, **told[name]}, name) for name in ("s2", "s1") if name in told]
+        return tuple(found) if len(found) > 1 else (self,)
+
+    @property
+    def prefix(self) -> str:
+        """Before the names of the files of this part: those of radar beside an optical sensor's."""
+        return "s1-" if self.only == "s1" else ""
+
+    @property
+    def kind(self) -> str:
+        """The sensor of the pictures here, "s2" or "s1"."""
+        return str(self.compared_scenes[0].get("sensor")) if self.compared_scenes else ""
+
+    @property
+    def head(self) -> str:
+        """What stands before the names of this part's pictures: its sensor, where there are two."""
+        return f"{SENSOR_WORDS[self.only]}, " if self.only else ""
 
     @property
     def name(self) -> str:
@@ -96,7 +124,8 @@ class SavedRun:
     def compared_scenes(self) -> list[Mapping[str, Any]]:
         """The scenes of before.tif and after.tif and their baseline: of two sensors, those of the first."""
         scenes = self.manifest["scenes"]
-        return [scene for scene in scenes if scene.get("sensor") == scenes[0].get("sensor")]
+        sensor = self.only or scenes[0].get("sensor")
+        return [scene for scene in scenes if scene.get("sensor") == sensor]
 
     @cached_property
     def grid(self) -> Grid:
@@ -118,7 +147,8 @@ class SavedRun:
     @cached_property
     def flags(self) -> tuple[SavedFlag, ...]:
         """The flags, strongest first."""
-        return tuple(_flag(feature) for feature in _read(self.folder, FLAGS)["features"])
+        flags = (_flag(feature) for feature in _read(self.folder, FLAGS)["features"])
+        return tuple(flag for flag in flags if self.only in (None, flag.properties.get("sensor")))
 
     def raster(self, role: Role) -> Raster:
         """Return a date as it was compared.
@@ -128,7 +158,7 @@ class SavedRun:
         RefusedFileError
             Where the file is not what the run wrote.
         """
-        data, bands = self._bands(f"{role}.tif")
+        data, bands = self._bands(f"{self.prefix}{role}.tif")
         return Raster(
             data=data,
             valid=np.asarray(np.isfinite(data).all(axis=0)),
@@ -142,8 +172,27 @@ class SavedRun:
 
     def change(self) -> dict[str, FloatArray]:
         """Return the bands of change.tif by their names."""
-        data, names = self._bands("change.tif")
+        data, names = self._bands(f"{self.prefix}change.tif")
         return dict(zip(names, data, strict=True))
+
+    def detectability(self) -> dict[str, list[ClassDetectability]]:
+        """Return what could have been seen, by the sensor's name; empty where it was not measured.
+
+        Raises
+        ------
+        RefusedFileError
+            Where the file is not what the run wrote.
+        """
+        found: dict[str, list[ClassDetectability]] = {}
+        if not (self.folder / DETECTABILITY).is_file():
+            return found
+        try:
+            for row in _read(self.folder, DETECTABILITY)["rows"]:
+                sensor = SENSOR_WORDS[row.get("sensor", self.kind)]
+                found.setdefault(sensor, []).append(_seen(row))
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise RefusedFileError(f"{DETECTABILITY} is not of this run: {error}") from error
+        return found
 
     def _bands(self, name: str) -> tuple[FloatArray, tuple[str, ...]]:
         """Return all bands of one of its rasters with their names."""
@@ -163,6 +212,27 @@ class SavedRun:
         )
         # Its corners are those of pixels, but for a millimetre and the necks that join pixels at a corner.
         return shapely.set_precision(placed, 1.0).buffer(1, join_style="mitre").simplify(0)
+
+
+def _seen(row: Mapping[str, Any]) -> ClassDetectability:
+    """Return a row of detectability.json; null is not known."""
+    low, high, blank, pd, least = (
+        math.nan if row[key] is None else float(row[key])
+        for key in ("low", "high", "blank_rate", "pd", "least_contrast_area_m2")
+    )
+    return ClassDetectability(
+        object=str(row["object"]),
+        ground=str(row["ground"]),
+        direction="appeared" if row["direction"] == "appeared" else "vanished",
+        pd=pd,
+        low=low,
+        high=high,
+        placements=int(row["placements"]),
+        blank_rate=blank,
+        observable=bool(row["observable"]),
+        least_contrast_area_m2=least,
+        reason=None if row["reason"] is None else str(row["reason"]),
+    )
 
 
 def _zone(zone: Mapping[str, Any]) -> SavedZone:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -92,17 +93,63 @@ def seen_lines(result: Result) -> list[str]:
     return [f"{sensor_head(part)}: {seen_line(part.detectability)}" for part in known]
 
 
-def seen_views(rows: Sequence[ClassDetectability]) -> list[dict[str, str]]:
-    """Return the rows as texts for a table."""
+def _share_view(ways: Sequence[ClassDetectability], direction: str) -> dict[str, str]:
+    """Return the share that was flagged of one direction, its interval, and its tenths for a bar."""
+    way = next((way for way in ways if way.direction == direction and way.placements), None)
+    if way is None:
+        return {"share": "not known", "interval": "", "tenths": "0"}
+    interval = f"{decimals(way.low)} to {decimals(way.high)}"
+    return {"share": decimals(way.pd), "interval": interval, "tenths": str(round(10 * way.pd))}
+
+
+def _blank(ways: Sequence[ClassDetectability]) -> str:
+    """Return how often the same ground is flagged without an object: the least and the most."""
+    known = [way.blank_rate for way in ways if math.isfinite(way.blank_rate)]
+    return " to ".join(dict.fromkeys(decimals(edge(known)) for edge in (min, max))) if known else "not known"
+
+
+def _verdict(ways: Sequence[ClassDetectability]) -> str:
+    """Return whether an object is observable on a kind of ground: in both directions, in one, or in none, and why."""
+    seen = [way.direction for way in ways if way.observable]
+    if len(seen) == len(ways):
+        return "yes"
+    reasons = "; ".join(dict.fromkeys(way.reason for way in ways if way.reason))
+    return f"only where it {seen[0]}" if seen else reasons or "no"
+
+
+def _rows_of(ways: Sequence[ClassDetectability], sensor: str) -> list[dict[str, Any]]:
+    """Return the rows of one object: kinds of ground on which it is seen alike share one."""
+    alike: dict[str, tuple[dict[str, Any], list[ClassDetectability]]] = {}
+    for ground in dict.fromkeys(way.ground for way in ways):
+        own = [way for way in ways if way.ground == ground]
+        told = {name: _share_view(own, name) for name in ("appeared", "vanished")} | {"verdict": _verdict(own)}
+        alike.setdefault(str(told), (told, []))[1].extend(own)
+    return [
+        told | {"sensor": sensor, "ground": ", ".join(dict.fromkeys(way.ground for way in own)), "blank": _blank(own)}
+        for told, own in alike.values()
+    ]
+
+
+def seen_groups(measured: Mapping[str, Sequence[ClassDetectability]]) -> list[dict[str, Any]]:
+    """Return what could have been seen as texts: `object` and its `rows`, one for each sensor and kind of ground.
+
+    Both directions stand in one row, and kinds of ground that do not differ in any figure but the share without the
+    object share a row.
+
+    Parameters
+    ----------
+    measured
+        By the sensor's name.
+    """
+    names = dict.fromkeys(way.object for ways in measured.values() for way in ways)
     return [
         {
-            "object": row.object,
-            "ground": row.ground,
-            "direction": row.direction,
-            "pd": decimals(row.pd),
-            "interval": f"{decimals(row.low)} to {decimals(row.high)}" if row.placements else "not known",
-            "blank": decimals(row.blank_rate),
-            "verdict": row.reason or ("yes" if row.observable else "no"),
+            "object": name,
+            "rows": [
+                row
+                for sensor, ways in measured.items()
+                for row in _rows_of([way for way in ways if way.object == name], sensor)
+            ],
         }
-        for row in rows
+        for name in names
     ]

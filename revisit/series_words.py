@@ -215,7 +215,8 @@ def zone_lines(zone: str, result: SeriesResult) -> list[str]:
         told = list(change_lines(own, result))
         lines += [f"  {line}" for line in told[:MOST_LINES]]
         if len(told) > MOST_LINES:
-            lines.append(f"  and {len(told) - MOST_LINES} more times of change: see series.csv")
+            more = len(told) - MOST_LINES
+            lines.append(f"  and {more} more {'time' if more == 1 else 'times'} of change: see series.csv")
         berth = one.berths.get(zone)
         if berth is not None and berth.reason:
             lines.append(f"  berth: cannot tell: {berth.reason}")

@@ -12,7 +12,10 @@ SIGN_COLOURS: dict[Sign, str] = {"appeared": "#ffb000", "vanished": "#4cc2ff", "
 """Each pair differs by at least 24 (CIEDE2000) for normal sight and the three dichromacies (Machado et al. 2009)."""
 SIGN_MARKS: dict[Sign, str] = {"appeared": "+", "vanished": "-", "altered": "~"}
 """Stand behind a flag's id, so that the colour is not the only bearer of the sign."""
-SCALE_WORDS: dict[Scale, str] = {"object": "object (about a pixel or a few)", "area": "area (tens of metres and more)"}
+SCALE_WORDS: dict[Scale, str] = {
+    "object": "object (a single thing, from a pixel on)",
+    "area": "area (tens of metres on)",
+}
 LINE_WIDTHS: dict[Strength, int] = {1: 1, 2: 2, 3: 4}
 """Screen pixels."""
 STRENGTH_WORDS: dict[Strength, str] = {1: "strength under 1.5", 2: "1.5 to 3", 3: "over 3"}

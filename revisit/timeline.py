@@ -13,6 +13,8 @@ from revisit.evidence import Evidence, Look, window
 
 WIDTH, LEFT, RIGHT, ROW, HEAD = 1000.0, 90.0, 20.0, 26.0, 34.0
 """Units of the drawing: its width, the room left and right of the line, the height of a row and of the axis."""
+DAY = 90.0
+"""Width of a day's name, which must not stick out."""
 STEPS_DAYS = (1, 2, 5, 10, 30, 90, 365)
 MOST_TICKS = 9
 
@@ -35,7 +37,8 @@ class _Axis:
         step = next((s for s in STEPS_DAYS if days / s <= MOST_TICKS), STEPS_DAYS[-1])
         first = datetime(self.start.year, self.start.month, self.start.day, tzinfo=UTC) + timedelta(days=1)
         moments = (first + timedelta(days=k * step) for k in range(days // step + 1))
-        return [{"x": self.x(moment), "day": f"{moment:%Y-%m-%d}"} for moment in moments if moment <= self.end]
+        named = ((self.x(moment), f"{moment:%Y-%m-%d}") for moment in moments if moment <= self.end)
+        return [{"x": x, "day": day} for x, day in named if x <= WIDTH - DAY / 2]
 
 
 def _marks(looks: Sequence[Look], axis: _Axis) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ def ratio_words(ratio: float | None) -> str:
         return "-"
     if ratio >= MOST_RATIO:
         return "over a million"
-    return f"{ratio:.2g}" if ratio < 100 else f"{float(f'{ratio:.2g}'):.0f}"
+    return f"{ratio:.2g}" if ratio < 100 else f"{float(f'{ratio:.2g}'):,.0f}".replace(",", "\u00a0")
 
 
 def _such(name: str) -> str:

@@ -11,7 +11,8 @@ import numpy as np
 from detect.series import MIN_DATES
 from revisit.flags import SIMULATED as SIMULATED_NOTE
 from revisit.ground import outline_note
-from revisit.result import Flag, Result
+from revisit.radar_dates import LEAST_SHIFT_PX
+from revisit.result import AlignmentRecord, Flag, Result
 from revisit.symbols import SIMULATED
 from revisit.witnessed import sensor_head, window_of
 
@@ -19,6 +20,9 @@ BEYOND_CHANCE = 0.1
 """A flag of which chance would give fewer than this many in the searched ground is called beyond chance."""
 
 AREAS_UNCALIBRATED = "areas have no probability here, since their thresholds did not hold on all earlier dates"
+
+DECIBELS = 10 / math.log(10)
+"""Decibels of a natural logarithm of power."""
 
 _SENSORS = {"s2": "Sentinel-2 MSI (optical)", "s1": "Sentinel-1 C-band radar"}
 
@@ -70,6 +74,16 @@ def percent(share: float | None) -> str:
 def decimals(value: float, places: int = 2) -> str:
     """Return a number with so many decimals; "not known" for NaN."""
     return f"{value:.{places}f}" if math.isfinite(value) else "not known"
+
+
+def contrast_words(contrast: float | None, sensor: str) -> str:
+    """Return a flag's contrast in its unit: reflectance, or dB of radar, whose `contrast` is ln(after / before)."""
+    if contrast is None or not math.isfinite(contrast):
+        return "not known"
+    # Adding zero to a rounded number turns -0.0 into 0.0.
+    value, places, unit = (contrast * DECIBELS, 1, " dB") if sensor == "s1" else (contrast, 3, "")
+    rounded = round(value, places) + 0.0
+    return f"{rounded:{'+' if rounded else ''}.{places}f}{unit}"
 
 
 def plural(count: int, noun: str) -> str:
@@ -174,8 +188,8 @@ def _agreed(result: Result) -> str:
     """Say how far two sensors agree."""
     count = agreed(result)
     if not count:
-        return "No flag of one sensor is met by one of the other."
-    return f"{plural(count, 'optical flag')} {'is' if count == 1 else 'are'} met by radar."
+        return "No flag of one sensor agrees with one of the other."
+    return f"Radar agrees with {plural(count, 'optical flag')}."
 
 
 def flag_notes(flag: Flag, result: Result) -> tuple[str, ...]:
@@ -213,19 +227,27 @@ def _pixel_meaning(length_px: float, width_px: float) -> str:
     return "a pixel or two, mixed with the ground: at most a change of brightness"
 
 
+def shift_left(record: AlignmentRecord, result: Result) -> bool:
+    """Return whether a date was left where it lay: a radar date is not resampled for a few hundredths of a pixel."""
+    return result.sensor == "s1" and math.hypot(*record.shift_px) < LEAST_SHIFT_PX
+
+
 def method_steps(result: Result) -> tuple[str, ...]:
     """Return how the run came to its flags, in plain words."""
+    optical = result.sensor == "s2"
     light = (
         "What changed everywhere alike (light, haze, season) was predicted from the other date and taken off."
-        if result.after.quantity == "reflectance"
+        if optical
         else "Brightness was compared as a ratio, because radar noise grows with the signal."
     )
+    lost = "cloud, shadow and missing pixels" if optical else "missing pixels"
+    way = "half of it on each date" if optical else f"where it was {LEAST_SHIFT_PX:g} px or more"
     dates = result.baseline_dates
     learned = f"How much unchanged ground differs was learned, place by place, from {dates} earlier dates of one orbit."
     usual = [learned] if dates >= MIN_DATES else []
     return (
-        "Both scenes were brought to physical units on one grid; cloud, shadow and missing pixels were left out.",
-        "The shift between the dates was measured to a fraction of a pixel and taken out, half of it on each date.",
+        f"Both scenes were brought to physical units on one grid; {lost} were left out.",
+        f"The shift between the dates was measured to a fraction of a pixel and taken out, {way}.",
         light,
         *usual,
         "What was left was looked at twice: once for objects of about a pixel, once for areas of tens of metres.",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import zipfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -11,6 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
+from fastkml.validator import validate
+from PIL import Image, ImageSequence
 
 from aoi import Grid
 from detect.detectability import InjectionPlan
@@ -19,7 +25,9 @@ from imagery.raster import Raster
 from imagery.scene import Scene
 from imagery.sources.folder import FolderSource
 from revisit.digest import digest
+from revisit.export.pdf import plain_pages
 from revisit.export.tables import as_csv
+from revisit.export.write import FORMATS, export
 from revisit.joined import join_results
 from revisit.notebook import result_html
 from revisit.outputs import write_run
@@ -29,7 +37,7 @@ from revisit.report import render
 from revisit.result import Result
 from revisit.runs import open_run
 from tests import scenery, speckled, standin
-from tests.browsing import launched, visiting
+from tests.browsing import launched, serious_findings, visiting
 from tests.test_revisit_radar import write_radar
 
 BEFORE, AFTER = date(2024, 12, 7), date(2024, 12, 17)
@@ -140,6 +148,43 @@ def test_the_run_can_be_read_shown_and_exported(result: Result, written: Path) -
     assert "radar, before, 2024-12-06" in result_html(result)
 
 
+def test_every_export_has_the_pictures_and_flags_of_both_and_says_which(written: Path, tmp_path: Path) -> None:
+    def out(name: str) -> Path:
+        return export(written, name, tmp_path / f"run{FORMATS[name].suffix}")[0]
+
+    counts = {sensor: one["flags"] for sensor, one in json.loads((written / "run.json").read_text())["sensors"].items()}
+    optical, radar = open_run(written).parts
+    assert {"s2": len(optical.flags), "s1": len(radar.flags)} == counts
+    assert (radar.acquired("after").day, radar.raster("after").bands) == (18, ("VV", "VH"))
+    rows = list(csv.DictReader(out("csv").read_text("utf-8-sig").splitlines()))
+    assert Counter(row["sensor"] for row in rows) == counts
+    assert {row["contrast_unit"] for row in rows if row["sensor"] == "s1"} == {"ln of the ratio of power"}
+    with zipfile.ZipFile(out("kmz")) as archive:
+        pictures = [name for name in archive.namelist() if name.endswith(".png")]
+        (tmp_path / "doc.kml").write_bytes(archive.read("doc.kml"))
+    assert pictures == [f"files/{name}.png" for name in ("before", "after", "s1-before", "s1-after")]
+    assert validate(file_to_validate=tmp_path / "doc.kml")
+    text = (tmp_path / "doc.kml").read_text()
+    assert text.count("<value>radar</value>") == counts["s1"]
+    assert "<name>radar, after, 2024-12-18" in text
+    with zipfile.ZipFile(out("overlays")) as archive:
+        names = set(archive.namelist())
+    assert {
+        "after-true-colour.tif",
+        "s1-after-backscatter.tif",
+        "flags.png",
+        "s1-flags.png",
+        "s1-both-dates.png",
+    } <= names
+    with rasterio.open(out("cog")) as stack:
+        assert {"after B02", "radar after VV", "radar change object_statistic"} <= set(stack.descriptions)
+        assert stack.tags()["RADAR_AFTER"].startswith("2024-12-18")
+    assert [len(seen) > 0 for seen in open_run(written).detectability().values()] == [True, True]
+    assert len(plain_pages(open_run(written))) >= 2
+    with Image.open(out("gif")) as film:
+        assert len(list(ImageSequence.Iterator(film))) == 6
+
+
 def test_the_same_run_gives_the_same_bytes(result: Result, written: Path, tmp_path: Path) -> None:
     again = write_run(replace(result, timings_s={}), tmp_path / "again")
     names = sorted(path.name for path in written.iterdir() if path.name not in {"run.json", "item.json"})
@@ -220,7 +265,14 @@ def test_the_report_switches_between_optical_and_radar(tmp_path: Path) -> None:
         visit.page.locator("#list [data-flag=R1]").click()
         visit.settle()
         assert visit.data("selected") == "R1"
-        assert "optical" in visit.page.locator("#inspector").inner_text()
+        words = visit.page.locator("#inspector").inner_text()
+        assert "optical" in words
+        assert "drawn, not seen: Il-76 here, before; radar cross-section of 630 m² assumed" in words
+        visit.page.wait_for_function("() => !document.querySelector('noscript')")
+        assert visit.page.locator("#still svg.pixels").count() == 4
+        for scheme in ("light", "dark"):
+            visit.page.emulate_media(color_scheme=scheme)
+            assert serious_findings(visit.page) == []
         visit.page.select_option("#colour", "picture")
         visit.settle()
         assert tags.all_inner_texts() == optical

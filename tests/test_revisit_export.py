@@ -145,6 +145,23 @@ def test_a_kmz_follows_its_schema_and_lies_where_it_should(folder: Path, tmp_pat
     assert first == _written(folder, tmp_path, "kmz").read_bytes()
 
 
+def test_simulated_pictures_of_a_kmz_say_so_across_them(tmp_path: Path) -> None:
+    before = make_raster(make_grid(), BEFORE)
+    hole = before.valid.copy()
+    hole[:, :9] = False
+    before = before.with_pixels(before.data, hole, before.uncertain)
+    pictures = []
+    for simulated in (False, True):
+        run = write_run(make_result(before=before, simulated=simulated), tmp_path / f"run-{simulated}")
+        with zipfile.ZipFile(_written(run, tmp_path, "kmz")) as archive, archive.open("files/before.png") as file:
+            pictures.append(np.asarray(Image.open(file).convert("RGBA")).astype(int))
+    plain, marked = pictures
+    assert np.array_equal(plain[..., 3], marked[..., 3]), "what is not valid stays transparent"
+    changed = (plain != marked).any(axis=2)
+    # Letters in each third of the picture, so that a cut-out shows them too.
+    assert [third.any() for third in np.array_split(changed, 3)] == [True] * 3
+
+
 def test_the_schema_check_of_kml_can_fail(folder: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(_written(folder, tmp_path, "kmz")) as archive:
         text = archive.read("doc.kml").decode()

@@ -21,6 +21,7 @@ from detect.detectability import ClassDetectability
 from revisit.picture import shades, shared_stretch
 from revisit.report import render, write_report
 from revisit.result import Result
+from revisit.seen import seen_groups
 from tests.attack import HOSTILE, hostile_result
 from tests.standin import AFTER, BEFORE, blob, make_flags, make_grid, make_raster, make_result, make_zone
 
@@ -190,6 +191,14 @@ def test_what_could_have_been_seen_stands_in_a_table() -> None:
     page = _page(make_result(detectability=(row, lost)))
     assert "What could have been seen here: Ka-52 not observable." in page.text()
     assert {"0.35", "0.18 to 0.57", "0.05", "no", "none of this ground is valid"} <= {t for _, t in page.texts}
+    # Both directions in one row, and grounds that are alike share it.
+    seen = replace(row, direction="appeared", pd=0.9, low=0.7, high=0.97, observable=True)
+    alike = [replace(one, ground=ground) for ground in ("apron", "runway") for one in (row, seen)]
+    (group,) = seen_groups({"optical": [*alike, lost]})
+    assert [one["ground"] for one in group["rows"]] == ["apron, runway", "field"]
+    first = group["rows"][0]
+    assert (first["appeared"]["share"], first["vanished"]["share"]) == ("0.90", "0.35")
+    assert first["verdict"] == "only where it appeared"
     assert "What could have been seen" not in _page().text()
 
 

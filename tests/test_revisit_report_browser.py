@@ -64,6 +64,12 @@ def visit(browser: Browser, tmp_path: Path) -> Iterator[Visit]:
         assert len(found.asked) == 1
 
 
+def _filled(visit: Visit) -> None:
+    """Wait until all that is made after the map is there."""
+    visit.page.wait_for_function("() => !document.querySelector('noscript')")
+    visit.settle()
+
+
 def _stage(visit: Visit) -> dict[str, float]:
     """Return where the map is on the screen, after scrolling there."""
     visit.page.locator("#stage").scroll_into_view_if_needed()
@@ -87,6 +93,7 @@ def test_the_page_is_whole_and_quiet(browser: Browser, tmp_path: Path, width: in
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
         assert visit.page.locator("#still").is_hidden()
         assert float(visit.data("k")) > 1
+        _filled(visit)
         assert serious_findings(visit.page) == []
         assert visit.asked == [address]
         assert visit.complaints == []
@@ -107,6 +114,28 @@ def test_the_first_screen_of_a_phone_has_the_gist(browser: Browser, tmp_path: Pa
         assert "half of the sky is missing" in visit.page.locator(".caveats").inner_text()
 
 
+def test_cards_are_made_after_the_map_but_at_once_where_they_are_wanted(browser: Browser, tmp_path: Path) -> None:
+    address = _file(tmp_path, _coloured())
+    context = browser.new_context(viewport={"width": 1280, "height": 400})
+    # A browser that has nothing but scrolling and clicks to go by.
+    context.add_init_script("window.requestIdleCallback = undefined")
+    page = context.new_page()
+    page.goto(address)
+    page.wait_for_function("() => document.getElementById('stage').dataset.k > 0")
+    assert page.locator("#F2 svg").count() == 0
+    page.locator("#list [data-flag=F2]").click()
+    assert page.locator("#inspector svg").count() == 4
+    assert page.locator("#F2 svg").count() == 4
+    page.locator("#F1").scroll_into_view_if_needed()
+    page.wait_for_function("() => document.querySelectorAll('#F1 svg').length === 4")
+    page.locator("#F1 .to-map").click()
+    assert page.locator("#stage").get_attribute("data-selected") == "F1"
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#still svg.pixels").count() == 2
+    assert page.locator("noscript").count() == 0
+    context.close()
+
+
 def test_on_a_wide_screen_and_on_paper_no_caveat_is_folded(browser: Browser, tmp_path: Path) -> None:
     address = _file(tmp_path, _coloured(warnings=("haze on one date",)))
     for options in ({}, {"java_script_enabled": False}):
@@ -123,6 +152,7 @@ def test_a_picture_of_the_whole_page_shows_every_card(browser: Browser, tmp_path
         shown = "one.firstElementChild.checkVisibility({ contentVisibilityAuto: true })"
         cards = "[...document.querySelectorAll('article, #list li')]"
         visit.page.wait_for_function(f"() => {cards}.every((one) => {shown})")
+        assert visit.page.locator("article .chips svg").count() == 4 * 120
 
 
 def test_of_many_flags_only_the_strongest_are_labelled(browser: Browser, tmp_path: Path) -> None:
@@ -153,6 +183,7 @@ def test_radar_is_shown_in_polarisations_and_both_dates_in_one(browser: Browser,
             middle = shown[shown.shape[0] // 2 - 40, shown.shape[1] // 2]
             assert bool(middle[0] > middle[1] + 60) is (choice == "both")
         assert "dB" in visit.page.locator(".legend").inner_text()
+        _filled(visit)
         assert visit.complaints == []
         assert serious_findings(visit.page) == []
 
@@ -323,7 +354,7 @@ def test_hostile_names_stay_inert(browser: Browser, tmp_path: Path, width: int) 
 
 def test_without_scripts_both_pictures_stand_side_by_side(browser: Browser, tmp_path: Path) -> None:
     with visiting(browser, _file(tmp_path, _coloured()), java_script_enabled=False) as visit:
-        pictures = visit.page.locator("#still svg")
+        pictures = visit.page.locator("#still svg.pixels")
         assert [one.is_visible() for one in pictures.all()] == [True, True]
         assert visit.page.locator("#instrument").is_hidden()
 

@@ -208,6 +208,6 @@ def test_the_other_sensor_is_told_in_plain_words() -> None:
         "-",
         "0.031",
         "4",
-        "1200",
+        "1\u00a0200",
         "over a million",
     ]

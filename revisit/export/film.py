@@ -66,8 +66,19 @@ def _frame(run: SavedRun, raster: Raster, stretch: Stretch, *, marks: bool) -> F
     return Frame(picture=picture, seconds=LAST_S if marks else FRAME_S)
 
 
+def _of_one_sensor(runs: Sequence[SavedRun]) -> list[Frame]:
+    """Return a picture of each date of one sensor, and the last one with its flags."""
+    shots = _shots(runs)
+    rasters = [run.raster(role) for run, role in shots]
+    stretch = shared_stretch(tuple(rasters))
+    found = [_frame(run, raster, stretch, marks=False) for (run, _), raster in zip(shots, rasters, strict=True)]
+    return [*found, _frame(runs[-1], runs[-1].raster("after"), stretch, marks=True)]
+
+
 def frames(runs: Sequence[SavedRun]) -> list[Frame]:
     """Return a picture of each date by one stretch, and at the end the last one with the flags of its run.
+
+    Of two sensors the optical dates and flags come first, then those of radar.
 
     Parameters
     ----------
@@ -80,16 +91,15 @@ def frames(runs: Sequence[SavedRun]) -> list[Frame]:
         Where they lie on different grids, or are too many.
     """
     _check(runs)
-    shots = _shots(runs)
-    if len(shots) > MOST_FRAMES:
-        raise UsageError(f"{len(shots)} dates are too many for a film; {MOST_FRAMES} at most: take a part of the runs")
-    rasters = [run.raster(role) for run, role in shots]
-    stretch = shared_stretch(tuple(rasters))
-    found = [_frame(run, raster, stretch, marks=False) for (run, _), raster in zip(shots, rasters, strict=True)]
-    last = _frame(runs[-1], runs[-1].raster("after"), stretch, marks=True)
-    shots_with_flags = [*found, last]
-    height = max(frame.picture.height for frame in shots_with_flags)
-    return [Frame(picture=_padded(frame.picture, height), seconds=frame.seconds) for frame in shots_with_flags]
+    parts: dict[str, list[SavedRun]] = {}
+    for part in (part for run in runs for part in run.parts):
+        parts.setdefault(part.kind, []).append(part)
+    count = sum(len(_shots(own)) for own in parts.values())
+    if count > MOST_FRAMES:
+        raise UsageError(f"{count} dates are too many for a film; {MOST_FRAMES} at most: take a part of the runs")
+    found = [frame for own in parts.values() for frame in _of_one_sensor(own)]
+    height = max(frame.picture.height for frame in found)
+    return [Frame(picture=_padded(frame.picture, height), seconds=frame.seconds) for frame in found]
 
 
 def _padded(picture: Image.Image, height: int) -> Image.Image:

@@ -15,13 +15,15 @@ from rasterio.enums import Resampling
 from rasterio.warp import reproject, transform_bounds
 from shapely.geometry.base import BaseGeometry
 
+from revisit.drawing import watermarked
 from revisit.export.pictures import dates
 from revisit.export.tables import candidates_text
 from revisit.export.zipped import write_zip
 from revisit.picture import Shades, shades, shared_stretch
 from revisit.runs import SavedFlag, SavedRun
 from revisit.symbols import SIGN_COLOURS, SIMULATED, ZONE_COLOUR
-from revisit.wording import stamp
+from revisit.witnessed import SENSOR_WORDS
+from revisit.wording import contrast_words, stamp
 
 _NAMESPACE = "http://www.opengis.net/kml/2.2"
 _FINER = 3
@@ -29,7 +31,8 @@ _FINER = 3
 _MOST_SIDE = 6000
 _FACTS = (
     ("change", "change"), ("scale", "scale"), ("zone", "zone"), ("length_m", "length, m"), ("width_m", "width, m"),
-    ("contrast", "contrast"), ("p_value", "p per place"), ("false_alarms", "expected by chance"),
+    ("p_value", "p per place"), ("false_alarms", "expected by chance"), ("before", "before"), ("after", "after"),
+    ("likelihood_ratio", "likelihood ratio alone"), ("combined_likelihood_ratio", "with the other sensor"),
 )  # fmt: skip
 
 
@@ -90,7 +93,10 @@ def _flag(folder: Element, flag: SavedFlag, run: SavedRun) -> None:
     _span(mark, str(flag.properties.get("after") or run.manifest["after"]), None)
     _add(mark, "styleUrl", f"#{flag.change}")
     data = _add(mark, "ExtendedData")
-    values = {title: flag.properties.get(key) for key, title in _FACTS}
+    sensor = str(flag.properties.get("sensor"))
+    values: dict[str, object] = {"sensor": SENSOR_WORDS.get(sensor, sensor)}
+    values |= {title: flag.properties[key] for key, title in _FACTS if key in flag.properties}
+    values["contrast"] = contrast_words(flag.properties.get("contrast"), sensor)
     values["consistent with"] = candidates_text(flag.properties) or None
     values["notes"] = "; ".join(map(str, flag.properties.get("notes") or [])) or None
     for title, value in values.items():
@@ -100,14 +106,16 @@ def _flag(folder: Element, flag: SavedFlag, run: SavedRun) -> None:
 
 
 def _overlay(document: Element, run: SavedRun, role: str, box: Iterable[float]) -> None:
-    """Add a date's picture, shown until the next date."""
+    """Add a date's picture, shown until the next date; of two sensors radar's lies ready, switched off."""
     overlay = _add(document, "GroundOverlay")
     moment = run.acquired(role)  # type: ignore[arg-type]  # one of the two
-    _add(overlay, "name", f"{role}, {stamp(moment)}")
+    _add(overlay, "name", f"{run.head}{role}, {stamp(moment)}")
+    if run.prefix:
+        _add(overlay, "visibility", "0")
     before, after = str(run.manifest["before"]), str(run.manifest["after"])
     _span(overlay, *((before, after) if role == "before" else (after, None)))
     _add(overlay, "drawOrder", "1" if role == "before" else "2")
-    _add(_add(overlay, "Icon"), "href", f"files/{role}.png")
+    _add(_add(overlay, "Icon"), "href", f"files/{run.prefix}{role}.png")
     place = _add(overlay, "LatLonBox")
     west, south, east, north = box
     for name, value in (("north", north), ("south", south), ("east", east), ("west", west)):
@@ -135,6 +143,16 @@ def turned(picture: Shades, run: SavedRun) -> tuple[Shades, tuple[float, float, 
     return np.ascontiguousarray(np.moveaxis(out, 0, 2)), (west, south, east, north)
 
 
+def _marked(picture: Shades, run: SavedRun) -> Image.Image:
+    """Return a picture as it is laid on the ground: with SIMULATED across it where it is."""
+    image = Image.fromarray(picture)
+    if not run.simulated:
+        return image
+    marked = watermarked(image, SIMULATED)
+    marked.putalpha(image.getchannel("A"))
+    return marked
+
+
 def _document(run: SavedRun, box: tuple[float, float, float, float]) -> Element:
     """Return the KML document."""
     root = Element("kml", {"xmlns": _NAMESPACE})
@@ -146,8 +164,9 @@ def _document(run: SavedRun, box: tuple[float, float, float, float]) -> Element:
     notice = SIMULATED if run.simulated else run.notice
     _add(document, "description", f"{notice}. Compared by revisit on pixels of {run.grid.gsd:g} m.{known}")
     _styles(document)
-    for role in ("before", "after"):
-        _overlay(document, run, role, box)
+    for part in run.parts:
+        for role in ("before", "after"):
+            _overlay(document, part, role, box)
     zones = _add(document, "Folder")
     _add(zones, "name", "Zones")
     for zone in run.zones:
@@ -156,10 +175,11 @@ def _document(run: SavedRun, box: tuple[float, float, float, float]) -> Element:
             _add(mark, "name", zone.name)
             _add(mark, "styleUrl", "#zone")
             _polygons(mark, zone.geometry)
-    flags = _add(document, "Folder")
-    _add(flags, "name", "Flagged changes")
-    for flag in run.flags:
-        _flag(flags, flag, run)
+    for part in run.parts:
+        flags = _add(document, "Folder")
+        _add(flags, "name", f"Flagged changes{f' by {SENSOR_WORDS[part.only]}' if part.only else ''}")
+        for flag in part.flags:
+            _flag(flags, flag, part)
     return root
 
 
@@ -173,14 +193,15 @@ def write_kmz(run: SavedRun, path: Path) -> None:
     path
         The file.
     """
-    both = dates(run)
-    stretch = shared_stretch(tuple(both.values()))
     files = {}
     box = (0.0, 0.0, 0.0, 0.0)
-    for role, raster in both.items():
-        picture, box = turned(shades(raster, stretch), run)
-        buffer = io.BytesIO()
-        Image.fromarray(picture).save(buffer, "PNG", compress_level=6)
-        files[f"files/{role}.png"] = buffer.getvalue()
+    for part in run.parts:
+        both = dates(part)
+        stretch = shared_stretch(tuple(both.values()))
+        for role, raster in both.items():
+            picture, box = turned(shades(raster, stretch), run)
+            buffer = io.BytesIO()
+            _marked(picture, run).save(buffer, "PNG", compress_level=6)
+            files[f"files/{part.prefix}{role}.png"] = buffer.getvalue()
     text = b'<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(_document(run, box), encoding="utf-8")
     write_zip(path, {"doc.kml": text, **files})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -89,12 +89,8 @@ def _heat(run: SavedRun) -> Iterator[Look]:
         yield Look(name=f"heat-{scale}s", title=f"change heat of {scale}s, {days}", note=note, colours=colours)
 
 
-def looks(run: SavedRun) -> Iterator[Look]:
-    """Yield the pictures that a run's own rasters give, all on its grid, one pixel a pixel.
-
-    Both dates in true colour (radar: backscatter), in false colour (radar: both polarisations), radar in both dates in
-    one, and the change heat of both scales. What a run has no bands for is left out.
-    """
+def _looks_of(run: SavedRun) -> Iterator[Look]:
+    """Yield the pictures of one sensor."""
     before, after = dates(run).values()
     first = shared_stretch((before, after))
     yield from _dated((before, after), first)
@@ -106,6 +102,18 @@ def looks(run: SavedRun) -> Iterator[Look]:
         note = f"blue: brighter before; amber: brighter after; grey: alike. {first.description}"
         yield Look(name="both-dates", title=title, note=note, colours=both_dates(before, after, first))
     yield from _heat(run)
+
+
+def looks(run: SavedRun) -> Iterator[tuple[Look, SavedRun]]:
+    """Yield the pictures that a run's own rasters give, all on its grid, each with the part of its sensor.
+
+    Both dates in true colour (radar: backscatter), in false colour (radar: both polarisations), radar in both dates in
+    one, and the change heat of both scales. What a run has no bands for is left out. The names of a second sensor's
+    begin with its own.
+    """
+    for part in run.parts:
+        for look in _looks_of(part):
+            yield replace(look, name=f"{part.prefix}{look.name}", title=f"{part.head}{look.title}"), part
 
 
 def _map(look: Look, run: SavedRun, factor: int) -> Image.Image:
@@ -150,12 +158,13 @@ def _geotiff(picture: Image.Image, opacity: NDArray[np.uint8], run: SavedRun, fa
 
 def _flagged(run: SavedRun, factor: int) -> dict[str, bytes]:
     """Return the run's own picture of its flags and zones, by sign and strength, in both forms."""
-    content = inside(run.folder, run.folder / "overlay.png").read_bytes()
+    content = inside(run.folder, run.folder / f"{run.prefix}overlay.png").read_bytes()
     with Image.open(io.BytesIO(content), formats=["PNG"]) as sheet:
         picture = sheet.convert("RGB").crop((0, 0, run.grid.width * factor, run.grid.height * factor))
     opacity = np.full(picture.size[::-1], 255, np.uint8)
-    said = f"flags on the after picture, {stamp(run.acquired('after'))}"
-    return {"flags.png": content, "flags.tif": _geotiff(picture, opacity, run, factor, said)}
+    said = f"{run.head}flags on the after picture, {stamp(run.acquired('after'))}"
+    name = f"{run.prefix}flags"
+    return {f"{name}.png": content, f"{name}.tif": _geotiff(picture, opacity, run, factor, said)}
 
 
 def write_overlays(run: SavedRun, path: Path) -> None:
@@ -170,13 +179,14 @@ def write_overlays(run: SavedRun, path: Path) -> None:
     """
     factor = enlargement(run.grid.shape)
     found: dict[str, bytes] = {}
-    for look in looks(run):
+    for look, part in looks(run):
         picture = _map(look, run, factor)
         opacity = look.colours[..., 3].repeat(factor, axis=0).repeat(factor, axis=1)
         said = f"{look.title}; {look.note}"
-        found[f"{look.name}.png"] = png_bytes(_sheet(look, picture, run, factor), f"{run.name}: {said}. {run.notice}")
-        found[f"{look.name}.tif"] = _geotiff(picture, opacity, run, factor, said)
-    found |= _flagged(run, factor)
+        found[f"{look.name}.png"] = png_bytes(_sheet(look, picture, part, factor), f"{run.name}: {said}. {run.notice}")
+        found[f"{look.name}.tif"] = _geotiff(picture, opacity, part, factor, said)
+    for part in run.parts:
+        found |= _flagged(part, factor)
     beside = {suffix: text.encode() for suffix, text in sidecars(run.grid, factor).items()}
     named = [Path(name).stem for name in found if name.endswith(".png")]
     found |= {f"{name}{suffix}": text for name in named for suffix, text in beside.items()}

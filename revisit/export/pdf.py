@@ -6,17 +6,20 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from detect.detectability import ClassDetectability
 from revisit.drawing import drawable, font, shortened, wrapped
 from revisit.errors import UsageError
 from revisit.export.pictures import comparison_sheet
 from revisit.export.tables import candidates_text
 from revisit.runs import SavedFlag, SavedRun
+from revisit.seen import seen_groups
 from revisit.symbols import SIMULATED
-from revisit.wording import number, percent, plural, stamp
+from revisit.wording import contrast_words, number, percent, plural, stamp
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LONGEST_S = 180
@@ -117,11 +120,22 @@ def _cells(flag: SavedFlag, *, calibrated: bool) -> list[str]:
     values = flag.properties
     size = f"{number(values.get('length_m'))} x {number(values.get('width_m'))}"
     p = number(values.get("p_value"), 2) if calibrated else "uncalibrated"
-    contrast = values.get("contrast")
     return [
         flag.id, flag.change, flag.scale, str(values.get("zone") or "-"), size,
-        "not known" if contrast is None else f"{contrast:+.3f}", p,
+        contrast_words(values.get("contrast"), str(values.get("sensor"))), p,
     ]  # fmt: skip
+
+
+def _write_seen(pages: Pages, measured: Mapping[str, Sequence[ClassDetectability]]) -> None:
+    """Write what could have been seen, a line for each object, sensor and kind of ground."""
+    pages.text("What could have been seen", 26)
+    pages.text("Share that would have been flagged where it appeared, and where it vanished:", 19, after=2)
+    for group in seen_groups(measured):
+        for row in group["rows"]:
+            who = f"{group['object']}, {row['sensor']}" if len(measured) > 1 else group["object"]
+            shares = f"{row['appeared']['share']} and {row['vanished']['share']}"
+            pages.text(f"{who}, on {row['ground']}: {shares}; observable: {row['verdict']}", 17, after=0)
+    pages.y += 14
 
 
 def plain_pages(run: SavedRun) -> list[Image.Image]:
@@ -140,13 +154,16 @@ def plain_pages(run: SavedRun) -> list[Image.Image]:
     for line in [*caveats, *map(str, manifest.get("warnings", []))]:
         pages.text(f"- {line}", 19, after=2)
     pages.y += 14
-    pages.picture(comparison_sheet(run))
+    for part in run.parts:
+        pages.picture(comparison_sheet(part))
     pages.text("Flags", 26)
     pages.row([head for head, _ in _COLUMNS], _SOFT)
     for flag in run.flags:
         pages.row(_cells(flag, calibrated=calibrated))
         if named := candidates_text(flag.properties):
             pages.text(f"consistent with: {named}", 16, _SOFT, after=2)
+    if measured := run.detectability():
+        _write_seen(pages, measured)
     pages.text("Scenes", 26)
     for scene in manifest["scenes"]:
         shown = scene["role"] in ("before", "after") and scene in run.compared_scenes

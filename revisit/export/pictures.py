@@ -16,6 +16,7 @@ from revisit.mapframe import projected_lines
 from revisit.picture import Stretch, enlarged, enlargement, png_bytes, shades, shared_stretch
 from revisit.runs import Role, SavedRun
 from revisit.symbols import SIGN_COLOURS, SIMULATED, ZONE_COLOUR, labelled
+from revisit.witnessed import SENSOR_WORDS
 from revisit.wording import plural, stamp
 
 _SHEET_SIDE, _STACKED_SIDE = 1100, 1700
@@ -36,9 +37,7 @@ def dates(run: SavedRun) -> dict[Role, Raster]:
 
 def sensor_line(run: SavedRun) -> str:
     """Return sensor, pixel spacing and CRS in a line."""
-    kinds = sorted({str(scene.get("sensor")) for scene in run.manifest["scenes"]})
-    names = " and ".join(_SENSORS.get(kind, kind) for kind in kinds)
-    return f"{names}; pixels of {run.grid.gsd:g} m; {run.grid.crs}"
+    return f"{_SENSORS.get(run.kind, run.kind)}; pixels of {run.grid.gsd:g} m; {run.grid.crs}"
 
 
 def panel(run: SavedRun, raster: Raster, stretch: Stretch, *, factor: int, marks: bool) -> Image.Image:
@@ -92,8 +91,8 @@ def mounted(picture: Image.Image, strip: Strip) -> Image.Image:
     return sheet
 
 
-def comparison_sheet(run: SavedRun) -> Image.Image:
-    """Return before and after side by side with their flags, and below them dates, scale, signs and attribution."""
+def _one_sheet(run: SavedRun) -> Image.Image:
+    """Return the sheet of one sensor."""
     both = dates(run)
     stretch = shared_stretch(tuple(both.values()))
     beside = run.grid.width <= run.grid.height * _WIDE
@@ -108,7 +107,7 @@ def comparison_sheet(run: SavedRun) -> Image.Image:
     days = "; ".join(f"{where}: {stamp(run.acquired(role))}" for where, role in zip(places, both, strict=True))
     known = "" if run.manifest["calibrated"] else "; the threshold is not calibrated, chance alone may give some"
     strip = Strip(
-        title=f"{run.name}: {days}",
+        title=f"{run.name}: {run.head}{days}",
         lines=(
             f"{plural(len(run.flags), 'change')} flagged{known}",
             sensor_line(run),
@@ -122,6 +121,18 @@ def comparison_sheet(run: SavedRun) -> Image.Image:
     return mounted(sheet, strip)
 
 
+def comparison_sheet(run: SavedRun) -> Image.Image:
+    """Return before and after side by side with their flags, and below them dates, scale, signs and attribution.
+
+    Two sensors have a sheet each, of their own dates and flags, one above the other.
+    """
+    sheets = [_one_sheet(part) for part in run.parts]
+    whole = Image.new("RGB", (max(one.width for one in sheets), sum(one.height for one in sheets)), _PAPER)
+    for number, one in enumerate(sheets):
+        whole.paste(one, (0, sum(above.height for above in sheets[:number])))
+    return whole
+
+
 def write_sheet(run: SavedRun, path: Path) -> None:
     """Write the comparison sheet as a PNG."""
     path.write_bytes(png_bytes(comparison_sheet(run), f"{run.name}: {run.notice}"))
@@ -129,13 +140,15 @@ def write_sheet(run: SavedRun, path: Path) -> None:
 
 def write_stack(run: SavedRun, path: Path) -> None:
     """Write both dates and the maps of change as the bands of one cloud-optimised GeoTIFF."""
-    both, change = dates(run), run.change()
-    names = [f"{role} {band}" for role, raster in both.items() for band in raster.bands]
-    bands: list[FloatArray] = [band for raster in both.values() for band in raster.data]
+    bands: dict[str, FloatArray] = {}
     tags = {"AREA": run.name, "NOTICE": run.notice}
-    tags |= {role.upper(): str(run.manifest[role]) for role in both}
-    stack = np.stack([*bands, *change.values()])
-    write_cog(path, stack, grid=run.grid, descriptions=[*names, *(f"change {name}" for name in change)], tags=tags)
+    for part in run.parts:
+        head = SENSOR_WORDS[part.only] + " " if part.prefix and part.only else ""
+        for role, raster in dates(part).items():
+            bands |= {f"{head}{role} {name}": band for name, band in zip(raster.bands, raster.data, strict=True)}
+            tags[f"{head}{role}".upper().replace(" ", "_")] = str(part.manifest[role])
+        bands |= {f"{head}change {name}": band for name, band in part.change().items()}
+    write_cog(path, np.stack([*bands.values()]), grid=run.grid, descriptions=[*bands], tags=tags)
 
 
 def frame_factor(run: SavedRun, longest: int) -> int:

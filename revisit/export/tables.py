@@ -17,8 +17,10 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 COLUMNS = (
     "id", "change", "scale", "zone", "lon", "lat", "length_m", "width_m", "orientation_deg", "area_m2", "contrast",
     "p_value", "false_alarms", "candidates", "sensor", "before", "after", "scenes", "notes", "area", "notice",
-    "agrees_with", "likelihood_ratio", "combined_likelihood_ratio",
+    "agrees_with", "likelihood_ratio", "combined_likelihood_ratio", "contrast_unit",
 )  # fmt: skip
+CONTRAST_UNITS = {"s2": "reflectance", "s1": "ln of the ratio of power"}
+"""In which `contrast` is counted: after minus before of optical, after over before of radar."""
 
 
 def guarded(value: object) -> object:
@@ -40,7 +42,8 @@ def flag_row(flag: SavedFlag, run: SavedRun) -> dict[str, Any]:
     values = flag.properties
     lists = {key: "; ".join(map(str, values.get(key) or [])) for key in ("scenes", "notes", "agrees_with")}
     own = {"lon": round(middle.x, 6), "lat": round(middle.y, 6), "area": run.name, "notice": run.notice}
-    row = {**values, **lists, **own, "candidates": candidates_text(values)}
+    unit = CONTRAST_UNITS.get(str(values.get("sensor")))
+    row = {**values, **lists, **own, "candidates": candidates_text(values), "contrast_unit": unit}
     return {column: row.get(column) for column in COLUMNS}
 
 

@@ -49,6 +49,13 @@
   const choices = [...document.querySelectorAll("#list [data-flag]")];
   const hint = byId("inspector")?.firstElementChild.cloneNode(true);
 
+  // What only paper, readers without scripts and later moments need stands in the page as text.
+  const fill = (place) => {
+    for (const kept of place.querySelectorAll("noscript")) {
+      kept.insertAdjacentHTML("afterend", kept.textContent);
+      kept.remove();
+    }
+  };
   const inspect = (id) => {
     const inspector = byId("inspector");
     if (!inspector) return;
@@ -58,6 +65,7 @@
       if (id) inspector.firstChild.textContent = `The numbers of ${id} stand in the table below.`;
       return;
     }
+    fill(card);
     const copy = card.cloneNode(true);
     for (const node of copy.querySelectorAll("[id]")) node.removeAttribute("id");
     for (const link of copy.querySelectorAll(".facts > p:last-child")) link.remove();
@@ -98,18 +106,33 @@
   byId("next")?.addEventListener("click", () => map.next(1));
   byId("previous")?.addEventListener("click", () => map.next(-1));
   for (const button of choices) button.addEventListener("click", () => choose(button.dataset.flag));
-  for (const link of document.querySelectorAll(".to-map")) link.addEventListener("click", () => choose(link.dataset.flag));
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest(".to-map");
+    if (link) choose(link.dataset.flag);
+  });
   const caveats = [...document.querySelectorAll(".caveat")];
   const unfold = () => caveats.forEach((caveat) => { caveat.open = true; });
   if (matchMedia("(min-width: 62rem)").matches) unfold();
   addEventListener("beforeprint", unfold);
-  // Cards out of sight are laid out after the page has come up, so that a picture of the whole page shows them too.
-  const hidden = [...document.querySelectorAll("article, #list li")];
-  const layOut = (idle) => {
-    do hidden.shift()?.style.setProperty("content-visibility", "visible"); while (hidden.length && idle.timeRemaining() > 8);
-    if (hidden.length) requestIdleCallback(layOut);
+  // What is out of sight is made and laid out after the page has come up: all at once, it would keep the map waiting.
+  const SETTLED_MS = 400;
+  const AT_ONCE = 4; // of them in one go, so that the frame after it comes in time
+  const reveal = (node) => {
+    fill(node);
+    node.style.setProperty("content-visibility", "visible");
   };
-  addEventListener("load", () => window.requestIdleCallback?.(layOut));
+  const later = [byId("still"), ...document.querySelectorAll("article, #list li")];
+  const layOut = (idle) => {
+    let made = 0;
+    do reveal(later.shift()); while (later.length && (made += 1) < AT_ONCE && idle.timeRemaining() > 8);
+    if (later.length) requestIdleCallback(layOut);
+  };
+  addEventListener("load", () => setTimeout(() => window.requestIdleCallback?.(layOut), SETTLED_MS));
+  addEventListener("beforeprint", () => fill(document));
+  const near = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) if (isIntersecting) fill(target);
+  }, { rootMargin: "100%" });
+  for (const card of document.querySelectorAll("article")) near.observe(card);
   for (const name of ["flags", "labels", "zones"]) {
     byId(`${name}-on`).addEventListener("change", (event) => map.layer(name, event.target.checked));
   }

@@ -134,13 +134,20 @@ def _run(run: SavedRun, key: str, area: Area) -> dict[str, Any]:
     }
 
 
+def _sensors(area: Area) -> str:
+    """Return whose pictures and flags an area's runs have; the pictures are those of the first named."""
+    radar = area.runs[0].manifest["detection"].get("quantity") != "reflectance"
+    both = any(len(run.parts) > 1 for run in area.runs)
+    return "optical and radar" if both else "radar" if radar else "optical"
+
+
 def _area(area: Area) -> dict[str, Any]:
     """Return an area as the page wants it."""
     grid = area.runs[0].grid
     return {
         "key": area.key,
         "name": area.runs[0].name,
-        "sensor": "radar" if area.runs[0].manifest["detection"].get("quantity") != "reflectance" else "optical",
+        "sensor": _sensors(area),
         "box": list(area.runs[0].area.bounds),
         "cols": grid.width,
         "rows": grid.height,

@@ -31,6 +31,7 @@ from revisit.errors import UsageError
 from revisit.picture import Shades, shades, shared_stretch
 from revisit.report_map import place_terms
 from revisit.runs import SavedRun
+from revisit.symbols import SIMULATED
 from revisit.viewer.guard import Guard
 from revisit.viewer.server import static_file
 from revisit.wording import stamp
@@ -55,6 +56,8 @@ class Backdrop:
     """PNG, one pixel of the grid a pixel; None: an empty sheet."""
     words: str
     """Date and origin of the picture."""
+    simulated: bool = False
+    """Whether the picture is not real: then it says so across itself."""
 
 
 def backdrop(aoi: AOI, runs: list[SavedRun]) -> Backdrop:
@@ -74,7 +77,7 @@ def backdrop(aoi: AOI, runs: list[SavedRun]) -> Backdrop:
             buffer = io.BytesIO()
             Image.fromarray(shades(raster, shared_stretch((raster,)))).save(buffer, "PNG", compress_level=1)
             words = f"{stamp(raster.acquired)}, {run.notice}"
-            return Backdrop(grid=run.grid, picture=buffer.getvalue(), words=words)
+            return Backdrop(grid=run.grid, picture=buffer.getvalue(), words=words, simulated=run.simulated)
     grid = grid_for(aoi, GSD_M).padded(MARGIN_PX)
     return Backdrop(grid=grid, picture=None, words="no picture: an empty sheet")
 
@@ -163,6 +166,7 @@ class Drawing:
             "gsd": grid.gsd,
             "places": json.loads(place_terms(grid)),
             "words": self.sheet.words,
+            "watermark": SIMULATED if self.sheet.simulated else None,
             "picture": self.sheet.picture is not None,
             "kinds": ZONE_KINDS,
             "drawn": json.loads(area_as_geojson(self.aoi)),

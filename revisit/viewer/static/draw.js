@@ -127,6 +127,7 @@
     map = pixelMap(host, {
       cols: scene.cols, rows: scene.rows, gsd: scene.gsd, zones: [], flags: [], colours: { appeared: "#ffb000" }, describe,
       faces: [{ title: scene.words.split(",")[0], image }, { title: "", image }], on: { place: add },
+      watermark: scene.watermark,
     });
     map.setMode("single");
     redraw();

@@ -29,7 +29,12 @@
     return made;
   };
   const number = (value, digits = 3) => (value === null || value === undefined ? "not known" : String(Number(value.toPrecision(digits))));
-  const signed = (value) => (value === null ? "not known" : (value >= 0 ? "+" : "") + value.toFixed(3));
+  // Of radar, contrast is a natural logarithm of power; people read decibels.
+  const contrast = ({ contrast: value, sensor }) => {
+    if ((value ?? null) === null) return "not known";
+    const [shown, places, unit] = sensor === "s1" ? [(value * 10) / Math.LN10, 1, " dB"] : [value, 3, ""];
+    return (shown >= 0 ? "+" : "") + shown.toFixed(places) + unit;
+  };
   const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
   const day = (moment) => moment.slice(0, 10);
   const areaOf = (key) => data.areas.find((area) => area.key === key);
@@ -84,7 +89,7 @@
     const run = data.runs.find((one) => one.key === flag.run);
     const facts = {
       Zone: flag.zone ?? "outside the zones", "Length x width": `${number(flag.length_m)} x ${number(flag.width_m)} m`,
-      Area: `${number(flag.area_m2)} m²`, Contrast: signed(flag.contrast),
+      Area: `${number(flag.area_m2)} m²`, Contrast: contrast(flag),
       p: (flag.p_value ?? null) === null ? "uncalibrated" : number(flag.p_value, 2),
       "Expected by chance": (flag.p_value ?? null) === null ? "not known" : number(flag.false_alarms, 2),
       "Consistent with": flag.candidates || "none named", Scale: flag.scale,
