@@ -28,10 +28,16 @@ class Followed:
     id: str
     """Such as "T3" (optical) or "R1" (radar)."""
     zone: str
-    """Name of the zone that holds most of it."""
+    """Name of the zone that holds most of it; of several the smallest."""
+    also: tuple[str, ...] = ()
+    """Other zones that hold half of it or more: zones may overlap, and it is counted in each."""
     track: Track
     length_m: float
     width_m: float
+
+    def lies_in(self, zone: str) -> bool:
+        """Whether it is counted in a zone."""
+        return zone == self.zone or zone in self.also
 
     @property
     def large(self) -> bool:
