@@ -172,3 +172,24 @@ def test_radar_thresholds_of_busy_ground_stay_at_what_speckle_gives() -> None:
         thresholds[busy] = tails[3].threshold(0.01)
     assert thresholds[True] == pytest.approx(thresholds[False], rel=0.25)
     assert 15 < thresholds[False] < 45
+
+
+@pytest.mark.parametrize("stay", [range(6, DATES), range(5, DATES), range(8)])
+def test_what_stays_for_half_of_the_dates_or_longer_is_dated(stay: range) -> None:
+    """Between two states of six dates each, the median lies halfway and both would depart from it alike."""
+    at = (40, 60)
+    pictures = np.stack([image(k) for k in range(DATES)])
+    pictures[:, :, at[0] - 2 : at[0] + 3, at[1] - 1 : at[1] + 2] = pictures[0, :, 20:25, 20:23]
+    power = np.random.default_rng(8).gamma(4.4, 1 / 44, (DATES, 2, SIZE, SIZE)).astype(np.float32)
+    for k in stay:
+        pictures[k, :, at[0] - 2 : at[0] + 3, at[1] - 1 : at[1] + 2] += 0.12
+        power[k, :, at[0], at[1]] += 3.0
+    valid = np.ones((DATES, SIZE, SIZE), bool)
+    for seen in (optical_departures(pictures, valid, gsd=10.0), radar_departures(power, valid, gsd=10.0)):
+        scan = scan_places(seen, STRATA, false_places_per_km2=0.5)
+        tracks = follow_places(seen, scan, DAYS, STRATA, rng=np.random.default_rng(1))
+        (visit,) = track_at(tracks, at).visits
+        assert (visit.first, visit.last) == (stay[0], stay[-1])
+        steps = [step for step in (visit.arrival, visit.departure) if step is not None]
+        assert [step.arrival for step in steps] == [stay.start > 0]
+        assert steps[0].confidence > 0.9
