@@ -131,8 +131,12 @@ class ChangeRecord:
 
     @property
     def sure(self) -> bool:
-        """Whether it is no chance, and lies between its two dates, as far as can be told."""
-        return self.confidence >= SURE and self.object.track.real
+        """Whether it is no chance, lies between its two dates, and can be told from its reverse, as far as is known.
+
+        A place whose two states stand out alike may be an aircraft that stayed while its shadow grew.
+        """
+        track = self.object.track
+        return self.confidence >= SURE and track.real and track.sense == "object"
 
 
 @dataclass(frozen=True, kw_only=True)
