@@ -114,8 +114,11 @@ def _emissions(departures: Values, object_mean: Values, noise: Noise) -> Values:
         noise.tail,
         channels,
     )
-    # Another object departs by as much, in whatever direction.
-    other = _log_t((departures**2).sum(axis=1), max(size, noise.scale), noise.tail, channels)
+    # Another object departs by as much, in whatever direction: not at all is the rarest, so that the density of its
+    # distance is that of a t weighted by the squared distance (over its mean, which makes it a density again).
+    squared, spread = (departures**2).sum(axis=1), max(size, noise.scale)
+    mean_square = channels * spread**2 * noise.tail / (noise.tail - 2)
+    other = _log_t(squared, spread, noise.tail, channels) + np.log(np.maximum(squared, 1e-9) / mean_square)
     taken = np.logaddexp(np.log(1 - OTHER_SHARE) + around, np.log(OTHER_SHARE) + other)
     return np.stack([empty, taken], axis=1)
 

@@ -108,12 +108,26 @@ class _Ground:
         return np.asarray(np.sqrt((turned(root.astype(np.float32), local) ** 2).mean(axis=0)))
 
 
+def odd_dates(valid: BoolArray) -> BoolArray:
+    """Return the dates (date, row, col) that teach what is usual: of an even number at a place, not the first.
+
+    Between two states on as many dates each, the median of all lies halfway: every date would depart from it, and what
+    came and stayed, as clear as it is, would have come on none.
+    """
+    even = (valid.sum(axis=0) % 2 == 0) & valid.any(axis=0)
+    first = np.argmax(valid, axis=0)
+    rows, cols = np.nonzero(even)
+    taught = valid.copy()
+    taught[first[rows, cols], rows, cols] = False
+    return taught
+
+
 def _lay_ground(dates: FloatArray, valid: BoolArray, gsd: float, options: PairOptions) -> _Ground:
     """Return the reference of a series and its kinds of cover."""
     seen = np.asarray(valid.sum(axis=0) >= FEWEST_DATES)
     if seen.sum() < 100 * dates.shape[1]:
         raise DetectError(f"only {int(seen.sum())} pixels are valid on {FEWEST_DATES} dates or more")
-    reference = filled_median(dates, valid)
+    reference = filled_median(dates, odd_dates(valid))
     # Any date will do: only the kinds of cover of the reference are taken from it.
     first = fit_chronochrome(reference, reference, seen, clusters=CLUSTERS, samples=SAMPLES, noisy=False)
     cover = first.covers(reference, seen)
@@ -192,7 +206,7 @@ def optical_departures(
         image[:] = turned(root, image)
     form = turned(root, response(ground.reference, ground.seen, options))
     kinds = Cover(kind=ground.cover, structure=(form**2).sum(axis=0), seen=ground.seen, gsd=gsd)
-    usual = usual_of(safe, known, kinds)
+    usual = usual_of(safe, odd_dates(known), kinds)
     _standardise(safe, known, usual, ground)
     return Departures(
         channels=safe,

@@ -17,6 +17,11 @@ from detect.radar import RadarOptions, against_ring
 from detect.radar_usual import usual_power
 from detect.speckle import date_levels, temporal_looks, usable
 
+EMPTY_LEVEL = 0.3
+"""Share of a place's dates, the darkest, by which its empty state is known: what stays for two thirds of a series and
+then leaves must not be taken for the ground."""
+FEWEST_EMPTY = 3
+"""Dates without a visitor that show the usual state of a place."""
 BODY_M = 5.4
 """Standard deviation of the smoothing in which an object's body is cut out: over half of the impulse response."""
 
@@ -53,8 +58,8 @@ def radar_departures(
         power[:, k] /= date_levels(power[:, k], seen)[:, None, None].astype(np.float32)
     power = np.where(seen[:, None], power, np.float32(1))
     looks = tuple(temporal_looks(power[:, k], seen) for k in range(power.shape[1]))
-    stack = usual_power(power, seen, looks, len(power))
-    known = seen & (stack.count >= FEWEST_DATES - 1).all(axis=0)
+    stack = usual_power(power, seen, looks, len(power), level=EMPTY_LEVEL)
+    known = seen & (stack.count >= FEWEST_EMPTY).all(axis=0)
     contrast = np.zeros(known.shape, np.float32)
     others = len(power) - 1
     for k, here in enumerate(known):

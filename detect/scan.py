@@ -7,7 +7,7 @@ far that hardly one of them is chance: what really came and went must not teach 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -15,13 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from detect.calibrated import SHADED
 from detect.departures import Departures
 from detect.filters import BoolArray, FloatArray
-from detect.scan_tail import ScanTail, TooFewMaximaError, Values, fit_scan_tail
+from detect.scan_tail import ScanTail, TooFewMaximaError, Values, chance_limits, common_shape, fit_scan_tail
 from detect.significance import OBJECT_SPACING_M, local_maxima, odd_pixels
 
-TAIL_TO = 0.015
-"""Upper share of the maxima that the first tail leaves out: at a busy airfield most of it may be real change."""
 STRICT_PER_KM2 = 0.05
 """Places per km2, over all dates, that chance may give beyond what is taken for real when the tail is learned."""
 PLACE_KM2 = 0.01
@@ -87,19 +86,39 @@ class _Peaks:
     ground: dict[int, float]
     """km2 times dates by kind of ground."""
 
-    def tails(self, kept: BoolArray, *, upper: float) -> dict[int, ScanTail]:
-        """Return each kind's tail from the maxima that are kept; a kind too small takes that of all together."""
-        together = fit_scan_tail(self.values[kept], sum(self.ground.values()), upper=upper)
+    def of(self, kind: int, kept: BoolArray) -> tuple[Values, float]:
+        """Return the kept maxima of a kind of ground, and the ground times dates they speak of."""
+        own = self.kinds == kind
+        mine = own & kept
+        return self.values[mine], self.ground[kind] * float(mine.sum()) / max(float(own.sum()), 1.0)
+
+    def limits(self, per_km2_date: float) -> dict[int, float]:
+        """Return by kind the value from which a maximum is hardly chance, as far as the bulk of them tells."""
+        samples = {kind: self.values[self.kinds == kind] for kind in self.ground}
+        return chance_limits(samples, self.ground, per_km2_date=per_km2_date)
+
+    def tails(self, kept: BoolArray, limits: dict[int, float]) -> dict[int, ScanTail]:
+        """Return each kind's tail from the maxima that are kept; a kind too small takes that of all together.
+
+        Ground without a limit has a shape of its own: its noise is of another kind.
+        """
+        samples = {kind: self.of(kind, kept) for kind in self.ground}
+        alike = [(peaks, limits[kind]) for kind, (peaks, _) in samples.items() if np.isfinite(limits[kind])]
+        shape = common_shape(alike)
+        everything = np.concatenate([peaks for peaks, _ in samples.values()])
+        together = fit_scan_tail(everything, sum(km2 for _, km2 in samples.values()), end=max(limits.values()))
         tails = {}
-        for kind, km2_dates in self.ground.items():
+        for kind, (peaks, km2_dates) in samples.items():
             try:
-                tails[kind] = fit_scan_tail(self.values[kept & (self.kinds == kind)], km2_dates, upper=upper)
+                tails[kind] = fit_scan_tail(
+                    peaks, km2_dates, end=limits[kind], usual_shape=shape if np.isfinite(limits[kind]) else None
+                )
             except TooFewMaximaError:
                 tails[kind] = together
         return tails
 
 
-def _peaks(strata: NDArray[np.uint8], energies: Sequence[FloatArray], gsd: float) -> _Peaks:
+def _peaks(strata: NDArray[np.uint8], energies: Iterable[FloatArray], gsd: float) -> _Peaks:
     """Return the maxima of all dates, each kind of ground by itself."""
     size, km2 = odd_pixels(OBJECT_SPACING_M, gsd), (gsd / 1000) ** 2
     ground = {int(kind): 0.0 for kind in np.unique(strata[strata > 0])}
@@ -117,27 +136,29 @@ def _peaks(strata: NDArray[np.uint8], energies: Sequence[FloatArray], gsd: float
     return _Peaks(values=values, kinds=strata[rows, cols], rows=rows, cols=cols, ground=ground)
 
 
-def _tails(
-    seen: Departures, strata: NDArray[np.uint8], energies: Sequence[FloatArray]
-) -> tuple[dict[int, ScanTail], dict[int, float]]:
-    """Return each kind's tail, learned once more without the places that the first tails show to be no chance.
-
-    The second value is the ground times dates that showed it, km2, by kind.
-    """
-    peaks = _peaks(strata, energies, seen.gsd)
-    everything = np.ones(len(peaks.values), bool)
-    first = peaks.tails(everything, upper=TAIL_TO)
-    limits = {kind: tail.threshold(STRICT_PER_KM2 / len(energies)) for kind, tail in first.items()}
-    beyond = peaks.values > np.array([limits[int(kind)] for kind in peaks.kinds])
-    changed = np.zeros(strata.shape, np.uint8)
+def _without_changes(peaks: _Peaks, limits: dict[int, float], shape: tuple[int, int], gsd: float) -> BoolArray:
+    """Return which maxima are kept: those that are not near a place that on any date stands out too far for chance."""
+    each = np.array([limits[kind] for kind in peaks.kinds.tolist()])
+    changed = np.zeros(shape, np.uint8)
+    beyond = peaks.values > each
     changed[peaks.rows[beyond], peaks.cols[beyond]] = 1
-    side = 2 * odd_pixels(OBJECT_SPACING_M, seen.gsd) + 1
+    side = 2 * odd_pixels(OBJECT_SPACING_M, gsd) + 1
     near = cv2.dilate(changed, np.ones((side, side), np.uint8)) > 0
-    kept = ~near[peaks.rows, peaks.cols]
+    return np.asarray(~near[peaks.rows, peaks.cols] | np.isinf(each))
+
+
+def _tails(seen: Departures, strata: NDArray[np.uint8], peaks: _Peaks, windows: int) -> dict[int, ScanTail]:
+    """Return the tails of some run of dates by kind of ground, learned without the places that came or went."""
+    limits = peaks.limits(STRICT_PER_KM2 / windows)
+    if seen.usual_form is not None and SHADED in limits:
+        # Beside buildings what comes and goes is their shadows: there it is the noise, and all of it teaches.
+        limits[SHADED] = np.inf
+    kept = _without_changes(peaks, limits, strata.shape, seen.gsd)
     try:
-        return peaks.tails(np.asarray(kept), upper=0.0), peaks.ground
+        return peaks.tails(kept, limits)
     except TooFewMaximaError:
-        return first, peaks.ground
+        # So much came and went that what is left shows no tail: the bulk of all of it has to do.
+        return peaks.tails(np.ones_like(kept), limits)
 
 
 def _body(seen: Departures, date: int, peak: tuple[int, int]) -> Pixels:
@@ -291,19 +312,19 @@ def scan_places(seen: Departures, strata: NDArray[np.uint8], *, false_places_per
     tails: dict[int, dict[int, ScanTail]] = {}
     grounds: dict[int, dict[int, float]] = {}
     runs = [run for run in RUNS if run <= dates // 2]
-    share = false_places_per_km2 / len(runs)
     for run in runs:
         starts = range(dates - run + 1)
-        energies = [_run_energy(seen, start, run) for start in starts]
+        peaks = _peaks(strata, (_run_energy(seen, start, run) for start in starts), seen.gsd)
         try:
-            tails[run], grounds[run] = _tails(seen, strata, energies)
+            tails[run], grounds[run] = _tails(seen, strata, peaks, len(starts)), peaks.ground
         except TooFewMaximaError:
             if run == 1:
                 raise
             continue
-        limit = _limits(strata, tails[run], share / len(starts))
-        for start, energy in zip(starts, energies, strict=True):
-            best.take(energy, limit, run, start)
+        limit = _limits(strata, tails[run], false_places_per_km2 / len(runs) / len(starts))
+        # Made again rather than kept: those of all dates would take half as much memory as the dates themselves.
+        for start in starts:
+            best.take(_run_energy(seen, start, run), limit, run, start)
     places = _places(seen, strata, best, tails=tails, grounds=grounds)
     expected = false_places_per_km2 * sum(grounds[1].values()) / dates
     return Scan(places=places, expected_false=expected, tails=tails, kinds=tuple(tails[1]))

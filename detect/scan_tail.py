@@ -1,24 +1,31 @@
 """How often chance alone passes a value, from the maxima of all dates of a series on one kind of ground.
 
-A generalised Pareto tail (J. Pickands 1975; A. Davison and R. Smith 1990) is fitted to the highest tenth of the maxima;
-it may be truncated at its upper end, beyond which real changes may be the more numerous.
+A generalised Pareto tail (J. Pickands 1975; A. Davison and R. Smith 1990) is fitted to the highest tenth of the maxima.
+It is truncated at its upper end, beyond which real changes are the more numerous. Each kind of ground has a scale of
+its own; the shape, which a few dozen maxima leave open, is drawn towards that of all kinds, as in regional frequency
+analysis (J. Hosking and J. Wallis 1993, doi:10.1029/92WR01980).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import minimize_scalar
 
 from detect.errors import DetectError
 from detect.significance import FEWEST_PEAKS
 
 TAIL_FROM = 0.10
 """Upper share of the maxima from which the tail is learned."""
-LEAST_SHAPE, MOST_SHAPE = 0.0, 0.5
-"""Limits of the Pareto shape: outside them a few maxima would decide on orders of magnitude."""
+BULK_TO = 0.03
+"""Upper share of the maxima that says nothing of how far chance reaches: at a busy airfield it is real change."""
+SHAPES = tuple(np.linspace(0.0, 0.5, 21).tolist())
+"""Pareto shapes that are tried: outside them a few maxima would decide on orders of magnitude."""
+SHAPE_SPREAD = 0.1
+"""How far the shape of one kind of ground lies from that of the others."""
 BELIEVED = 0.01
 """Maxima on all dates and all ground of a kind down to which a tail is believed."""
 EXPONENTIAL = 1e-6
@@ -76,34 +83,111 @@ def _survival(excess: float, scale: float, shape: float) -> float:
     return float(max(1 + shape * excess / scale, 0.0) ** (-1 / shape))
 
 
-def _fit_truncated(excess: Values, end: float) -> tuple[float, float]:
-    """Return scale and shape of the distribution whose values up to `end` are `excess`, by maximum likelihood."""
+def _cost(excess: Values, end: float, scale: float, shape: float) -> float:
+    """Return the negative log likelihood of excesses of a generalised Pareto distribution truncated at `end`."""
+    inside = 1 + shape * np.maximum(excess, 0) / scale
+    log = excess / scale if abs(shape) < EXPONENTIAL else (1 + 1 / shape) * np.log(inside)
+    share = max(1 - _survival(end, scale, shape), 1e-9)
+    return float(len(excess) * (np.log(scale) + np.log(share)) + log.sum())
+
+
+def _best_scale(excess: Values, end: float, shape: float) -> tuple[float, float]:
+    """Return the most likely scale at a shape, and its negative log likelihood."""
     mean = max(float(excess.mean()), 1e-9)
-
-    def cost(parameters: Values) -> float:
-        scale, shape = float(np.exp(parameters[0])), float(np.clip(parameters[1], LEAST_SHAPE, MOST_SHAPE))
-        inside = 1 + shape * np.maximum(excess, 0) / scale
-        if inside.min() <= 0:
-            return 1e12
-        log = excess / scale if abs(shape) < EXPONENTIAL else (1 + 1 / shape) * np.log(inside)
-        share = max(1 - _survival(end, scale, shape), 1e-9)
-        return float(len(excess) * (np.log(scale) + np.log(share)) + log.sum() + 50 * (parameters[1] - shape) ** 2)
-
-    best = minimize(cost, np.array([np.log(mean), 0.05]), method="Nelder-Mead")
-    return float(np.exp(best.x[0])), float(np.clip(best.x[1], LEAST_SHAPE, MOST_SHAPE))
+    found = minimize_scalar(
+        lambda log: _cost(excess, end, mean * float(np.exp(log)), shape), bounds=(-2.5, 2.5), method="bounded"
+    )
+    return mean * float(np.exp(found.x)), float(found.fun)
 
 
-def fit_scan_tail(peaks: Values, km2_dates: float, *, upper: float = 0.0) -> ScanTail:
-    """Fit the tail of chance maxima, whatever stands beyond its upper end.
+def _tail_of(peaks: Values, end: float) -> tuple[Values, float, float]:
+    """Return the excesses of the highest TAIL_FROM of some maxima, their start, and their end above it."""
+    ordered = np.sort(peaks)[::-1]
+    last = int(TAIL_FROM * len(ordered))
+    if last < FEWEST_PEAKS:
+        raise TooFewMaximaError(f"{len(ordered)} maxima of all dates do not show what chance gives")
+    start = float(ordered[last])
+    beyond = ordered[:last]
+    return beyond[beyond <= max(end, start)] - start, start, max(end - start, 1e-9)
+
+
+def common_shape(samples: Sequence[tuple[Values, float]]) -> float:
+    """Return the Pareto shape that fits the tails of several kinds of ground best, each with a scale of its own.
+
+    Parameters
+    ----------
+    samples
+        Maxima of a kind, and the value beyond which they may be no chance. Kinds with too few count for nothing.
+    """
+    total = np.zeros(len(SHAPES))
+    for peaks, end in samples:
+        try:
+            excess, _, reach = _tail_of(peaks, end)
+        except TooFewMaximaError:
+            continue
+        if len(excess):
+            total += [_best_scale(excess, reach, shape)[1] for shape in SHAPES]
+    return float(SHAPES[int(np.argmin(total))])
+
+
+def chance_limits(
+    samples: Mapping[int, Values], km2_dates: Mapping[int, float], *, per_km2_date: float
+) -> dict[int, float]:
+    """Return by kind of ground the value from which a maximum is hardly chance, as far as the bulk of maxima tells.
+
+    An exponential tail is laid through the maxima between the shares TAIL_FROM and BULK_TO: what came and went is among
+    those above, and must not teach how far chance reaches. The kinds are laid over one another by their medians and
+    their upper tenths: of one alone, so narrow a band of shares would hold too few.
+
+    Raises
+    ------
+    TooFewMaximaError
+        Where there are too few.
+    """
+    levels, bulk = dict[int, tuple[float, float]](), list[tuple[Values, Values]]()
+    for kind, peaks in samples.items():
+        if len(peaks) < FEWEST_PEAKS:
+            continue
+        middle, start, end = np.quantile(peaks, [0.5, 1 - TAIL_FROM, 1 - BULK_TO])
+        levels[kind] = float(start), max(float(start - middle), 1e-9)
+        inside = (peaks > start) & (peaks <= end)
+        bulk.append(
+            ((peaks[inside] - start) / levels[kind][1], np.full(int(inside.sum()), (end - start) / levels[kind][1]))
+        )
+    excess, ends = (np.concatenate([part[k] for part in bulk] or [np.empty(0)]) for k in range(2))
+    if len(excess) < FEWEST_PEAKS:
+        raise TooFewMaximaError(
+            f"{sum(len(x) for x in samples.values())} maxima of all dates do not show what chance gives"
+        )
+
+    def cost(log: float) -> float:
+        scale = float(np.exp(log))
+        return float(len(excess) * log + np.log(-np.expm1(-ends / scale)).sum() + excess.sum() / scale)
+
+    scale = float(np.exp(minimize_scalar(cost, bounds=(-3.0, 3.0), method="bounded").x))
+    limits = {}
+    for kind, (start, unit) in levels.items():
+        rate = TAIL_FROM * len(samples[kind]) / max(km2_dates[kind], 1e-9)
+        limits[kind] = start + unit * scale * float(np.log(max(rate / per_km2_date, 1.0)))
+    return {kind: limits.get(kind, max(limits.values())) for kind in samples}
+
+
+def fit_scan_tail(
+    peaks: Values, km2_dates: float, *, end: float = np.inf, usual_shape: float | None = None
+) -> ScanTail:
+    """Fit the tail of chance maxima.
 
     Parameters
     ----------
     peaks
-        Maxima of all dates on one kind of ground.
+        Maxima of all dates on one kind of ground, without the places that came or went.
     km2_dates
         Ground times dates that they were found on.
-    upper
-        Highest share of the maxima that may be no chance; the fit is truncated there.
+    end
+        Value beyond which maxima were taken for no chance: the tail is fitted below it, and goes on beyond.
+    usual_shape
+        Of other ground of the same series, which this ground's own is drawn towards: a few dozen maxima leave the
+        shape open. None: its own alone.
 
     Raises
     ------
@@ -111,12 +195,19 @@ def fit_scan_tail(peaks: Values, km2_dates: float, *, upper: float = 0.0) -> Sca
         Where fewer than FEWEST_PEAKS lie in the tail.
     """
     ordered = np.sort(peaks.astype(np.float64))[::-1]
-    first, last = int(upper * len(ordered)), int(TAIL_FROM * len(ordered))
-    if last - first < FEWEST_PEAKS or km2_dates <= 0:
-        raise TooFewMaximaError(f"{len(ordered)} maxima of all dates do not show what chance gives")
-    start, end = float(ordered[last]), float(ordered[first]) if first else np.inf
-    scale, shape = _fit_truncated(ordered[first:last] - start, end - start)
-    # The share beyond the start that lies under the end is known; what is beyond the end may be no chance.
-    inside = 1 - _survival(end - start, scale, shape)
-    rate = (last - first) / max(inside, 0.2) / km2_dates
+    if km2_dates <= 0:
+        raise TooFewMaximaError("no ground shows what chance gives")
+    excess, start, reach = _tail_of(ordered, end)
+    if len(excess) < FEWEST_PEAKS:
+        raise TooFewMaximaError(f"{len(excess)} maxima of all dates do not show what chance gives")
+
+    def cost(shape: float) -> float:
+        away = 0.0 if usual_shape is None else (shape - usual_shape) / SHAPE_SPREAD
+        return _best_scale(excess, reach, shape)[1] + away**2 / 2
+
+    shape = float(min(SHAPES, key=cost))
+    scale, _ = _best_scale(excess, reach, shape)
+    # Of the tail, the share under its end is what was counted.
+    inside = 1 - _survival(reach, scale, shape)
+    rate = len(excess) / max(inside, 0.2) / km2_dates
     return ScanTail(peaks=ordered, km2_dates=km2_dates, start=start, start_rate=rate, scale=scale, shape=shape)

@@ -62,15 +62,21 @@ def _strata(frame: Frame) -> NDArray[np.uint8]:
     return np.pad(np.where(shaded, np.uint8(SHADED), ground.strata), frame.margin)
 
 
-def _name_of(track: Track, frame: Frame) -> str:
-    """Return the zone that holds most of a place, else the one that its strongest pixel lies in."""
+def _names_of(track: Track, frame: Frame) -> tuple[str, ...]:
+    """Return the zone that holds most of a place, else the one that its strongest pixel lies in; then the others.
+
+    Zones may overlap: those that hold half of the place or more follow.
+    """
+    ground = frame.ground
     rows, cols = (k - frame.margin for k in track.place.pixels)
-    inside = (rows >= 0) & (cols >= 0) & (rows < frame.ground.grid.height) & (cols < frame.ground.grid.width)
-    zone = frame.ground.zone_of((rows[inside], cols[inside])) if inside.any() else None
-    if zone is not None:
-        return zone.name
-    at = tuple(k - frame.margin for k in track.place.at)
-    return next((name for name, pixels in frame.ground.zones.items() if pixels[at]), "area")
+    inside = (rows >= 0) & (cols >= 0) & (rows < ground.grid.height) & (cols < ground.grid.width)
+    held = {name: int(pixels[rows[inside], cols[inside]].sum()) for name, pixels in ground.zones.items()}
+    if not any(held.values()):
+        at = tuple(k - frame.margin for k in track.place.at)
+        held = {name: int(pixels[at]) for name, pixels in ground.zones.items()}
+    order = sorted(held, key=lambda name: (-held[name], int(ground.zones[name].sum())))
+    names = [name for k, name in enumerate(order) if held[name] and (k == 0 or 2 * held[name] >= int(inside.sum()))]
+    return tuple(names) or ("area",)
 
 
 def _followed(tracks: Sequence[Track], frame: Frame, sensor: str, start: int) -> tuple[Followed, ...]:
@@ -78,8 +84,10 @@ def _followed(tracks: Sequence[Track], frame: Frame, sensor: str, start: int) ->
     out = []
     for number, track in enumerate(tracks, start + 1):
         length, width = size_of(track.place.pixels, gsd=frame.ground.grid.gsd, radar=sensor == "s1")
-        zone = _name_of(track, frame)
-        out.append(Followed(id=f"{LETTERS[sensor]}{number}", zone=zone, track=track, length_m=length, width_m=width))
+        zone, *also = _names_of(track, frame)
+        name = f"{LETTERS[sensor]}{number}"
+        item = Followed(id=name, zone=zone, also=tuple(also), track=track, length_m=length, width_m=width)
+        out.append(item)
     return tuple(out)
 
 

@@ -82,6 +82,7 @@ def plain_track(item: Followed, one: TrackSeries) -> dict[str, Any]:
         "sensor": one.stack.sensor,
         "track": one.stack.track,
         "zone": item.zone,
+        "also_in": list(item.also),
         "length_m": rounded(item.length_m, 1),
         "width_m": rounded(item.width_m, 1),
         "large": item.large,

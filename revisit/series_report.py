@@ -13,7 +13,17 @@ from revisit.report import environment, inline_hash, template_text
 from revisit.series_recipe import series_command
 from revisit.series_result import ChangeRecord, Followed, SeriesResult, TrackSeries
 from revisit.series_strip import object_strip
-from revisit.series_words import MEANING, SENSORS, chance, honest_line, size, surety, used_of, years, zone_lines
+from revisit.series_words import (
+    MEANING,
+    chance,
+    honest_line,
+    size,
+    surety,
+    track_name,
+    used_of,
+    years,
+    zone_lines,
+)
 from revisit.symbols import SIGN_COLOURS, SIMULATED
 from revisit.wording import percent, stamp
 
@@ -89,7 +99,7 @@ def _change_view(change: ChangeRecord, result: SeriesResult) -> dict[str, str]:
         "size": size(change.object),
         "confidence": surety(change.confidence),
         "p": chance(change.object.track.place.p_value),
-        "sensor": SENSORS[result.series[change.series].stack.sensor],
+        "sensor": track_name(result.series[change.series]),
         "says": _says(change, result),
         "sure": "" if change.sure else "doubtful",
     }
@@ -97,11 +107,11 @@ def _change_view(change: ChangeRecord, result: SeriesResult) -> dict[str, str]:
 
 def _zone_view(zone: tuple[str, str], result: SeriesResult) -> dict[str, Any]:
     """Return what is shown of a zone."""
-    changes = [change for change in result.changes if change.object.zone == zone[0]]
+    changes = [change for change in result.changes if change.object.lies_in(zone[0])]
     return {
         "name": zone[0],
         "kind": zone[1],
-        "lines": [line.strip() for line in zone_lines(zone[0], result)],
+        "lines": [(line.strip(), line.startswith(" ")) for line in zone_lines(zone[0], result)],
         "changes": [_change_view(change, result) for change in changes],
     }
 

@@ -28,10 +28,16 @@ class Followed:
     id: str
     """Such as "T3" (optical) or "R1" (radar)."""
     zone: str
-    """Name of the zone that holds most of it."""
+    """Name of the zone that holds most of it; of several the smallest."""
+    also: tuple[str, ...] = ()
+    """Other zones that hold half of it or more: zones may overlap, and it is counted in each."""
     track: Track
     length_m: float
     width_m: float
+
+    def lies_in(self, zone: str) -> bool:
+        """Whether it is counted in a zone."""
+        return zone == self.zone or zone in self.also
 
     @property
     def large(self) -> bool:
@@ -125,8 +131,12 @@ class ChangeRecord:
 
     @property
     def sure(self) -> bool:
-        """Whether it is no chance, and lies between its two dates, as far as can be told."""
-        return self.confidence >= SURE and self.object.track.real
+        """Whether it is no chance, lies between its two dates, and can be told from its reverse, as far as is known.
+
+        A place whose two states stand out alike may be an aircraft that stayed while its shadow grew.
+        """
+        track = self.object.track
+        return self.confidence >= SURE and track.real and track.sense == "object"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -85,7 +85,7 @@ def _filled(row: ZoneDate, one: TrackSeries, date: int, objects: Sequence[Follow
 def make_rows(series: Sequence[TrackSeries], zones: Sequence[tuple[str, str]]) -> tuple[ZoneDate, ...]:
     """Return every zone on every pass within the window, by zone, track and time."""
     return tuple(
-        _row(one, at, zone, number, [item for item in one.objects if item.zone == zone[0]])
+        _row(one, at, zone, number, [item for item in one.objects if item.lies_in(zone[0])])
         for zone in zones
         for number, one in enumerate(series)
         for at, look in enumerate(one.stack.looks)

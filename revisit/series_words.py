@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 
+from revisit.afloat import BERTH_KINDS, WATER_KINDS
 from revisit.series_result import ChangeRecord, Followed, Gap, SeriesResult, TrackSeries, ZoneDate
 from revisit.wording import plural
 
@@ -15,6 +16,7 @@ LEAST_M = 10.0
 """A pixel."""
 MOST_LINES = 6
 """Changes of a zone that are told one by one; the rest is in the table."""
+UNSEEN, UNSEEN_AFLOAT = "what is smaller than a transport", "smaller vessels"
 MEANING = (
     "Counted are objects that came or went within the series. What stood there on every date cannot be told from the"
     " ground, and is not counted; nor is what came and went between two dates. Objects smaller than a transport are"
@@ -60,6 +62,11 @@ def size(item: Followed) -> str:
     if item.length_m < LEAST_M:
         return f"under {LEAST_M:.0f} m"
     return f"about {item.length_m:.0f} x {max(item.width_m, LEAST_M):.0f} m"
+
+
+def track_name(one: TrackSeries) -> str:
+    """Return a track in words: of radar several are followed, and told apart by their orbits."""
+    return SENSORS[one.stack.sensor] + (f", {one.stack.track}" if one.stack.sensor == "s1" else "")
 
 
 def used_of(one: TrackSeries) -> str:
@@ -170,10 +177,11 @@ def _also(row: ZoneDate) -> str:
 
 def _head(rows: Sequence[ZoneDate], spans: Sequence[tuple[datetime, datetime]]) -> str:
     """Return the counts of a zone from change to change."""
+    afloat = rows[0].kind in (*WATER_KINDS, *BERTH_KINDS)
     if not spans:
         first, last = _count_text(rows[0]), _count_text(rows[-1])
         if all(_count_text(row) == "0" for row in rows):
-            return "nothing was seen to come or go; what is smaller than a transport may have, unseen"
+            return f"nothing was seen to come or go; {UNSEEN_AFLOAT if afloat else UNSEEN} may have, unseen"
         return f"{first} on all dates" if first == last else f"{first} on the first date, {last} on the last"
     parts = [_count_text(rows[0])]
     for after, before in spans:
@@ -188,7 +196,7 @@ def zone_head(zone: str, result: SeriesResult, number: int) -> str | None:
     rows = [row for row in result.rows if row.zone == zone and row.series == number and row.seen]
     if not rows:
         return None
-    changes = [c for c in result.changes if c.series == number and c.object.zone == zone and c.sure]
+    changes = [c for c in result.changes if c.series == number and c.object.lies_in(zone) and c.sure]
     spans = sorted({(change.after, change.before) for change in changes})
     if len(spans) > MOST_LINES:
         text = f"{_count_text(rows[0])} on the first date, {_count_text(rows[-1])} on the last, {len(spans)} changes"
@@ -208,10 +216,10 @@ def zone_lines(zone: str, result: SeriesResult) -> list[str]:
     """Return what is said of a zone: counts at both ends, changes, gaps, by sensor."""
     lines = []
     for number, one in enumerate(result.series):
-        name = SENSORS[one.stack.sensor] + (f", {one.stack.track}" if one.stack.sensor == "s1" else "")
+        name = track_name(one)
         head = zone_head(zone, result, number)
         lines.append(f"{name}: {head or 'no date shows it: nothing is known'}")
-        own = [change for change in result.changes if change.series == number and change.object.zone == zone]
+        own = [change for change in result.changes if change.series == number and change.object.lies_in(zone)]
         told = list(change_lines(own, result))
         lines += [f"  {line}" for line in told[:MOST_LINES]]
         if len(told) > MOST_LINES:
@@ -219,7 +227,8 @@ def zone_lines(zone: str, result: SeriesResult) -> list[str]:
             lines.append(f"  and {more} more {'time' if more == 1 else 'times'} of change: see series.csv")
         berth = one.berths.get(zone)
         if berth is not None and berth.reason:
-            lines.append(f"  berth: cannot tell: {berth.reason}")
+            more = " (more --baseline dates may do)" if "are needed" in berth.reason else ""
+            lines.append(f"  berth: cannot tell: {berth.reason}{more}")
         gaps = [gap for gap in result.gaps if gap.zone == zone and gap.series == number]
         if gaps:
             lines.append(f"  {gap_line(gaps)}")

@@ -71,3 +71,11 @@ def test_a_count_has_a_range() -> None:
     assert count_range([0.999] * 3) == (3, 3)
     low, high = count_range([0.5] * 10)
     assert low < 5 < high
+
+
+@pytest.mark.parametrize("size", [0.8, 1.5])
+def test_a_visit_on_the_last_date_but_one_is_dated_at_both_ends(size: float) -> None:
+    """What stands there next may depart otherwise, but not by nothing: one calm date is enough to call it gone."""
+    arrival, departure = steps_of(followed("..........x.", size=size, seed=3))
+    assert (arrival.last, departure.first) == (9, 11)
+    assert min(arrival.confidence, departure.confidence) > 0.95

@@ -13,7 +13,7 @@ from detect.departures import Departures, optical_departures
 from detect.errors import DetectError
 from detect.radar_departures import radar_departures
 from detect.scan import Scan, scan_places
-from detect.scan_tail import TooFewMaximaError, fit_scan_tail
+from detect.scan_tail import TooFewMaximaError, chance_limits, common_shape, fit_scan_tail
 from detect.tracks import Track, follow_places, size_of
 from tests.speckled import date as radar_date
 
@@ -131,11 +131,65 @@ def test_too_little_is_refused_and_said() -> None:
         fit_scan_tail(np.ones(20), 1.0)
 
 
-def test_real_changes_beyond_the_tail_do_not_raise_it() -> None:
-    rng = np.random.default_rng(6)
-    chance = rng.exponential(3.0, 4000) + 5
-    clean = fit_scan_tail(chance, 100.0, upper=0.015)
-    mixed = fit_scan_tail(np.r_[chance, np.full(30, 500.0)], 100.0, upper=0.015)
-    assert mixed.threshold(0.01) == pytest.approx(clean.threshold(0.01), rel=0.25)
-    assert clean.rate(clean.threshold(0.1)) == pytest.approx(0.1, rel=0.05)
-    assert clean.rate(5 + 3 * np.log(4000)) == pytest.approx(0.01, rel=2.0)
+def maxima(kind: int, changes: int) -> np.ndarray:
+    """Return chance maxima of a small kind of ground, with as many that are no chance: some strong, some faint."""
+    rng = np.random.default_rng(kind)
+    return np.asarray(np.r_[rng.exponential(2.0, 500) + 5, rng.uniform(30, 400, changes)])
+
+
+def test_what_came_and_went_does_not_teach_how_far_chance_reaches() -> None:
+    calm = fit_scan_tail(maxima(1, 0), 5.0, usual_shape=0.0)
+    limits = chance_limits({1: maxima(1, 12), 2: maxima(2, 0)}, {1: 5.0, 2: 5.0}, per_km2_date=0.002)
+    assert limits[1] == pytest.approx(calm.threshold(0.002), rel=0.35)
+    busy = maxima(1, 12)
+    mixed = fit_scan_tail(busy[busy <= limits[1]], 5.0, end=limits[1], usual_shape=0.0)
+    assert mixed.threshold(0.006) == pytest.approx(calm.threshold(0.006), rel=0.2)
+    assert mixed.rate(mixed.threshold(0.1)) == pytest.approx(0.1, rel=0.05)
+    # By its own few maxima alone, and with the changes among them, chance would seem to reach beyond most aircraft.
+    assert fit_scan_tail(busy, 5.0).threshold(0.006) > 3 * mixed.threshold(0.006)
+
+
+def test_the_shape_is_learned_from_all_kinds_together_and_a_heavy_tail_is_kept() -> None:
+    rng = np.random.default_rng(2)
+    heavy = [8 + 2 * rng.pareto(1 / 0.3, 600) / 0.3 for _ in range(6)]
+    assert common_shape([(part, np.inf) for part in heavy]) == pytest.approx(0.3, abs=0.1)
+    assert common_shape([(maxima(kind, 0), np.inf) for kind in range(1, 7)]) <= 0.1
+
+
+def test_radar_thresholds_of_busy_ground_stay_at_what_speckle_gives() -> None:
+    """Ground of three kinds; on the smallest, objects come and go: their brightness must not raise its threshold."""
+    rng = np.random.default_rng(4)
+    dates = rng.gamma(4.4, 1 / 44, (DATES, 2, SIZE, SIZE)).astype(np.float32)
+    strata = np.ones((SIZE, SIZE), np.uint8)
+    strata[:, 60:95], strata[:, 95:] = 2, 3
+    thresholds = {}
+    for busy in (False, True):
+        if busy:
+            for k in range(6):
+                dates[3 + k : 5 + k, :, 15 + 18 * k, 110] += 3.0
+        seen = radar_departures(dates, np.ones((DATES, SIZE, SIZE), bool), gsd=10.0)
+        tails = scan_places(seen, strata, false_places_per_km2=0.5).tails[1]
+        thresholds[busy] = tails[3].threshold(0.01)
+    assert thresholds[True] == pytest.approx(thresholds[False], rel=0.25)
+    assert 15 < thresholds[False] < 45
+
+
+@pytest.mark.parametrize("stay", [range(6, DATES), range(6), range(8)])
+def test_what_stays_for_half_of_the_dates_or_longer_is_dated(stay: range) -> None:
+    """Between two states of six dates each, the median lies halfway and both would depart from it alike."""
+    at = (40, 60)
+    pictures = np.stack([image(k) for k in range(DATES)])
+    pictures[:, :, at[0] - 2 : at[0] + 3, at[1] - 1 : at[1] + 2] = pictures[0, :, 20:25, 20:23]
+    power = np.random.default_rng(8).gamma(4.4, 1 / 44, (DATES, 2, SIZE, SIZE)).astype(np.float32)
+    for k in stay:
+        pictures[k, :, at[0] - 2 : at[0] + 3, at[1] - 1 : at[1] + 2] += 0.12
+        power[k, :, at[0], at[1]] += 3.0
+    valid = np.ones((DATES, SIZE, SIZE), bool)
+    for seen in (optical_departures(pictures, valid, gsd=10.0), radar_departures(power, valid, gsd=10.0)):
+        scan = scan_places(seen, STRATA, false_places_per_km2=0.5)
+        tracks = follow_places(seen, scan, DAYS, STRATA, rng=np.random.default_rng(1))
+        (visit,) = track_at(tracks, at).visits
+        assert (visit.first, visit.last) == (stay[0], stay[-1])
+        steps = [step for step in (visit.arrival, visit.departure) if step is not None]
+        assert [step.arrival for step in steps] == [stay.start > 0]
+        assert steps[0].confidence > 0.9
