@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from detect.berths_optical import SHIP_CONTRAST, SHIP_SPREAD
 from detect.errors import DetectError
 from detect.radar_evidence import FADING_DB
-from detect.radar_injection import inject_points
+from detect.radar_injection import POINT_SPACING_M, inject_points
 from detect.rates import wilson
 from detect.vessels import OPTICAL, Vessel, optical_vessels, radar_vessels
 from detect.water import LEAST_LAND_M2, bodies, water_of
@@ -37,7 +37,6 @@ ports (`benchmarks/vessels.py`): 0.12 to 0.29 by date, 0.18 to 0.43 with the uns
 for other coasts will differ more than these three."""
 REACH_PX = 3.0
 """From a ship's middle to the detection that is it."""
-POINT_SPACING_M = 9.0
 BEAM = 1 / 6
 """Over length."""
 BLUR_PX = 0.6

@@ -12,7 +12,8 @@ from aoi import Grid
 from aoi.geometry import centre
 from detect.errors import DetectError
 from detect.forward import Optics, Pose, Sunlight, render
-from detect.radar_detectability import CROSS_SECTIONS_DBSM, MOST_POINTS, POINT_SPACING_M, inject_points
+from detect.radar_detectability import CROSS_SECTIONS_DBSM
+from detect.radar_injection import MOST_POINTS, POINT_SPACING_M, inject_points
 from detect.speckle import looks_of_ratios
 from detect.targets import ObjectClass, object_class
 from imagery.bands import SENTINEL2_BANDS

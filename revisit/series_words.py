@@ -227,8 +227,8 @@ def zone_lines(zone: str, result: SeriesResult) -> list[str]:
             lines.append(f"  and {more} more {'time' if more == 1 else 'times'} of change: see series.csv")
         berth = one.berths.get(zone)
         if berth is not None and berth.reason:
-            more = " (more --baseline dates may do)" if "are needed" in berth.reason else ""
-            lines.append(f"  berth: cannot tell: {berth.reason}{more}")
+            hint = " (more --baseline dates may do)" if "are needed" in berth.reason else ""
+            lines.append(f"  berth: cannot tell: {berth.reason}{hint}")
         gaps = [gap for gap in result.gaps if gap.zone == zone and gap.series == number]
         if gaps:
             lines.append(f"  {gap_line(gaps)}")
