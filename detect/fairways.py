@@ -53,14 +53,15 @@ def room_for(vessels: list[Vessel], ground: BoolArray, valid: BoolArray, gsd: fl
         return [True] * len(vessels)
     wide = cv2.distanceTransform(free.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     channels = morphology(free, cv2.MORPH_OPEN, CHANNEL_M / 2 / gsd)
-    count, labels = cv2.connectedComponents(channels.astype(np.uint8), connectivity=4)
-    diameter = 2 * gsd * np.asarray(ndimage.maximum(wide, labels, np.arange(count)), dtype=np.float64)
-    diameter[0] = 0
-    told = []
+    labels = cv2.connectedComponents(channels.astype(np.uint8), connectivity=4)[1]
+    diameters, told = {0: 0.0}, []
     for one in vessels:
         window = window_of(one.pixels, 4)
-        near = labels[window][cv2.dilate(drawn(one.pixels, window, ground.shape), disc(3)) > 0]
-        told.append(bool(diameter[near].max() >= TURNING * (one.length_m - BLUR_M)))
+        near = np.unique(labels[window][cv2.dilate(drawn(one.pixels, window, ground.shape), disc(3)) > 0]).tolist()
+        for number in near:
+            if number not in diameters:
+                diameters[number] = 2 * gsd * float(wide[labels == number].max())
+        told.append(max(diameters[number] for number in near) >= TURNING * (one.length_m - BLUR_M))
     return told
 
 

@@ -279,13 +279,16 @@ def alongside(
     """
     darkest = {name: float(np.percentile(band[water], 5)) for name, band in bands.items()}
     nooks = morphology(shore.ground, cv2.MORPH_CLOSE, NOOK_M / shore.gsd) & ~shore.ground & water
+    washed = cv2.dilate(water.astype(np.uint8), disc(2)) > 0  # what no water reaches is no bump
     found: list[Vessel] = []
     for longest in QUAYS_M:
-        # Twice the ellipse that fills the limits: what is larger fails them anyway and need not be measured.
+        # Well over the largest ellipse within the limits: what is larger fails them and need not be measured.
         most = longest * (MOST_BEAM_M + BLUR_M) / shore.gsd**2
         for bearing in np.arange(0.0, 180.0, STEP_DEG):
             quay = _quay(shore.ground, longest / shore.gsd, float(bearing))
             for pixels in parts_of(_two_wide(shore.ground & ~quay.solid), 8, most, 1.3 * longest / shore.gsd):
+                if not washed[pixels].any():
+                    continue
                 one = measured(pixels, shore.gsd, float(score[pixels].max()), "shore")
                 if one.contrast < faintest or not _shaped(one, shore.gsd, float(bearing), longest):
                     continue
