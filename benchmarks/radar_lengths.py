@@ -2,7 +2,7 @@
 
     .venv/bin/python -m benchmarks.radar_lengths [SCENES]
 
-Each scene is a sheet of concrete with 14 dates and nothing on it; on the last of two more, 25 objects of one class stand
+Each scene is a sheet of concrete with 14 dates and nothing on it; on the last of two more, 25 of one class stand
 240 m apart. Prints, by class, quantiles of the flag's length over the object's, and the share of flags whose length a
 statement about such an object allows (`revisit/gathering.py`); the figures stand in docs/claims.md.
 """
