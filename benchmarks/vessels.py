@@ -30,7 +30,8 @@ import cv2
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.warp import Resampling, calculate_default_transform, reproject
+from rasterio.transform import from_origin
+from rasterio.warp import Resampling, reproject, transform_bounds
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -69,16 +70,21 @@ CITIES = {"beirut": "EPSG:32636", "pisa": "EPSG:32632", "mumbai": "EPSG:32643", 
 def read_unlabelled(folder: Path, date: int) -> Scene:
     """Read one of the two dates of a city and put it onto 10 m."""
     bands: dict[str, FloatArray] = {}
-    grid = None
     for path in sorted((folder / f"imgs_{date}").glob("*_B0[2348].tif")):
         with rasterio.open(path) as file:
-            if grid is None:
-                grid = calculate_default_transform(file.crs, CITIES[folder.name], file.width, file.height,
-                                                   *file.bounds, resolution=10)  # fmt: skip
-            band = np.full((grid[2], grid[1]), np.nan, np.float32)
-            reproject(file.read(1).astype(np.float32) / 1e4, band, src_transform=file.transform, src_crs=file.crs,
-                      dst_transform=grid[0], dst_crs=CITIES[folder.name], resampling=Resampling.cubic,
-                      dst_nodata=np.nan)  # fmt: skip
+            # Not by GDAL's own proposal: it asks for a driver that the product's hardening leaves out.
+            west, south, east, north = transform_bounds(file.crs, CITIES[folder.name], *file.bounds)
+            band = np.full((math.ceil((north - south) / 10), math.ceil((east - west) / 10)), np.nan, np.float32)
+            reproject(
+                file.read(1).astype(np.float32) / 1e4,
+                band,
+                src_transform=file.transform,
+                src_crs=file.crs,
+                dst_transform=from_origin(west, north, 10, 10),
+                dst_crs=CITIES[folder.name],
+                resampling=Resampling.cubic,
+                dst_nodata=np.nan,
+            )
         bands[path.stem[-3:]] = band
     seen = np.all([np.isfinite(band) & (band > 0) for band in bands.values()], axis=0)
     inside = cv2.erode(seen.astype(np.uint8), np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)

@@ -16,17 +16,17 @@ from detect.injection import (
     FloatArray,
     Stamp,
     View,
+    Window,
     background_of,
     chip_of,
     contrast_area,
     levels,
     make_stamps,
+    with_chip,
 )
 from detect.rates import half_seen, wilson
 from detect.targets import CATALOGUE, ObjectClass, object_class
 
-Window = tuple[slice, slice]
-"""(rows, cols) of a part of the frame."""
 Pixel = tuple[int, int]
 """(row, col)."""
 StatisticsOf = Callable[[FloatArray, FloatArray, Window], tuple[FloatArray, FloatArray]]
@@ -169,20 +169,6 @@ def _window(at: tuple[int, int], half: int, shape: tuple[int, ...]) -> Window:
     return slice(starts[0], ends[0]), slice(starts[1], ends[1])
 
 
-def _with_chip(image: FloatArray, chip: FloatArray, at: tuple[int, int], window: Window) -> FloatArray:
-    """Return a window of an image with a chip added around a place; what falls outside is lost."""
-    out = image[:, window[0], window[1]].copy()
-    half = chip.shape[1] // 2
-    inside, taken = [], []
-    for centre, part, length in zip(at, window, out.shape[1:], strict=True):
-        start = centre - half - part.start
-        first, last = max(start, 0), min(start + chip.shape[1], length)
-        inside.append(slice(first, last))
-        taken.append(slice(first - start, last - start))
-    out[:, inside[0], inside[1]] += chip[:, taken[0], taken[1]]
-    return out
-
-
 def _flagged(maps: Maps, footprint: tuple[NDArray[np.intp], NDArray[np.intp]]) -> bool:
     """Return whether any score of either scale reaches its threshold on the pixels; NaN reaches nothing."""
     objects = maps.objects[footprint] >= maps.object_threshold[footprint]
@@ -214,7 +200,7 @@ def _try(bench: _Bench, model: ObjectClass, stamp: Stamp, *, direction: Directio
     chip = chip_of(stamp, view, background=ground, reflectance=model.reflectance(view.bands, level))
     extent = max(int(np.abs(rows - at[0]).max()), int(np.abs(cols - at[1]).max()))
     window = _window(at, extent + bench.reach_px, dates.valid.shape)
-    changed = _with_chip(image, chip, at, window)
+    changed = with_chip(image, chip, at, window)
     still = (dates.before if appeared else dates.after)[:, window[0], window[1]]
     pair = (still, changed) if appeared else (changed, still)
     objects, areas = bench.statistics_of(*pair, window)

@@ -16,6 +16,8 @@ from detect.targets import ObjectClass, silhouette
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
+Window = tuple[slice, slice]
+"""(rows, cols) of a part of the frame."""
 Direction = Literal["appeared", "vanished"]
 MOST_STAMPS = 4000
 """Stamps that are kept, of some 10 kB at 10 m; one comparison draws about a thousand."""
@@ -156,3 +158,17 @@ def contrast_area(chip: FloatArray, gsd_m: float) -> float:
 def levels(count: int, rng: np.random.Generator) -> Sequence[float]:
     """Return `count` levels between the least (0) and the largest (1) reflectance, evenly spread, in random order."""
     return [float(level) for level in rng.permutation((np.arange(count) + rng.random(count)) / count)]
+
+
+def with_chip(image: FloatArray, chip: FloatArray, at: tuple[int, int], window: Window) -> FloatArray:
+    """Return a window of an image with a chip added around a place; what falls outside is lost."""
+    out = image[:, window[0], window[1]].copy()
+    half = chip.shape[1] // 2
+    inside, taken = [], []
+    for centre, part, length in zip(at, window, out.shape[1:], strict=True):
+        start = centre - half - part.start
+        first, last = max(start, 0), min(start + chip.shape[1], length)
+        inside.append(slice(first, last))
+        taken.append(slice(first - start, last - start))
+    out[:, inside[0], inside[1]] += chip[:, taken[0], taken[1]]
+    return out

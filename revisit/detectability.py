@@ -13,10 +13,10 @@ from aoi import AOI, ZONE_KINDS
 from aoi.geometry import centre
 from detect.candidates import with_candidates
 from detect.change import Change, ChangedObject
-from detect.detectability import ClassDetectability, Dates, InjectionPlan, Maps, StatisticsOf, Stratum, Window, measure
+from detect.detectability import ClassDetectability, Dates, InjectionPlan, Maps, StatisticsOf, Stratum, measure
 from detect.filters import BoolArray, FloatArray
 from detect.forward import Optics, Sunlight
-from detect.injection import View
+from detect.injection import View, Window
 from detect.optical import Pair, PairModel, area_statistic, object_statistic
 from detect.significance import odd_pixels
 from imagery.bands import SENTINEL2_BANDS

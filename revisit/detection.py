@@ -12,9 +12,10 @@ from aoi import Grid
 from detect.calibrated import detect_series
 from detect.calibration import with_chances
 from detect.change import Change, ChangedObject, ScaleChange
-from detect.detectability import ClassDetectability, InjectionPlan, StatisticsOf, Window
+from detect.detectability import ClassDetectability, InjectionPlan, StatisticsOf
 from detect.errors import DetectError
 from detect.filters import BoolArray, FloatArray
+from detect.injection import Window
 from detect.objects import find_objects
 from detect.optical import Pair as DatePair
 from detect.optical import PairModel, detect_pair, fit_pair

@@ -16,13 +16,12 @@ from detect.detectability import (
     Maps,
     StatisticsOf,
     Stratum,
-    Window,
     measure,
 )
 from detect.errors import DetectError
 from detect.filters import FloatArray
 from detect.forward import Optics, Pose, Sunlight, render
-from detect.injection import View, chip_of, make_stamp
+from detect.injection import View, Window, chip_of, make_stamp
 from detect.optical import Pair, area_statistic, detect_pair, fit_pair, object_statistic
 from detect.rates import half_seen, wilson
 from detect.targets import CATALOGUE, object_class
