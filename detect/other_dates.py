@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import cv2
-import numpy as np
 from scipy.special import pdtrc
 
 from detect.calibration import CONTRADICTED, Nulls, TooLittleGroundError, passed, too_few, too_many
@@ -13,10 +11,6 @@ from detect.filters import BoolArray, FloatArray
 
 COMMON_PER_KM2 = 30.0
 """Rate of maxima so low that they are the ground's own: real changes are not as many, even where a fleet has left."""
-STRONG_PER_KM2 = 1.0
-"""Rate of maxima so strong that they are taken for changes here: what lies around them is not counted."""
-AROUND_M = 60.0
-"""How far the largest aircraft, and the filter that sees it, reach from its strongest place."""
 UNLIKE = 1.5
 """Times as many of these as between earlier dates from which two dates are not like those: the tail is far heavier
 then. On real fields between summer and autumn 1.8 times as many went with three times the asked flags, 2.3 with 15."""
@@ -62,8 +56,7 @@ def unlike_earlier(statistic: FloatArray, nulls: Nulls) -> float | None:
     """Return how many times as many common maxima two dates have as the pairs of earlier dates; None where alike.
 
     Thresholds that hold among the earlier dates say nothing of two dates that differ all over as no earlier ones do, as
-    across a season that none of them spans. A large aircraft that came makes a dozen maxima, which on one apron are as
-    many as all of its ground has: ground within AROUND_M of what is STRONG_PER_KM2 or rarer is left out.
+    across a season that none of them spans.
 
     Parameters
     ----------
@@ -77,11 +70,6 @@ def unlike_earlier(statistic: FloatArray, nulls: Nulls) -> float | None:
     TooLittleGroundError
         Where even all kinds together show no rate.
     """
-    tails, strong = nulls.tails(), np.zeros(statistic.shape, np.uint8)
-    for kind, tail in tails.items():
-        strong[(nulls.strata == kind) & (np.nan_to_num(statistic) >= tail.threshold(STRONG_PER_KM2))] = 1
-    side = 2 * round(AROUND_M / nulls.gsd) + 1
-    calm = nulls.calm & (cv2.dilate(strong, np.ones((side, side), np.uint8)) == 0)
-    count, expected = passed(tails, replace(nulls, maps=(statistic,), calm=calm, once=1), per_km2=COMMON_PER_KM2)
+    count, expected = passed(nulls.tails(), replace(nulls, maps=(statistic,), once=1), per_km2=COMMON_PER_KM2)
     unlike = count > 0 and float(pdtrc(int(count) - 1, UNLIKE * expected)) < CONTRADICTED
     return count / expected if unlike else None
