@@ -17,7 +17,7 @@ from revisit.dossier_report import render_dossier
 from revisit.errors import UsageError
 from revisit.evidence import Verdict
 from revisit.manifest import software
-from revisit.outputs import check_parent, staged
+from revisit.outputs import check_place, staged
 from revisit.pack import write_pack
 from revisit.plain import rounded, write_json
 from revisit.stamping import SUFFIX
@@ -99,16 +99,7 @@ def check_folder(folder: Path) -> None:
     UsageError
         With what is in the way.
     """
-    if not os.path.lexists(folder):
-        check_parent(folder)
-        return
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is a file; choose another folder with -o")
-    foreign = sorted({path.name for path in folder.iterdir()} - _OURS)
-    if foreign:
-        raise UsageError(f"{folder} holds {foreign[0]}, which no check wrote; choose another folder with -o")
-    if any(folder.iterdir()) and _schema(folder / CHECK) != SCHEMA:
-        raise UsageError(f"{folder} holds something that is not a check of ours; choose another folder with -o")
+    check_place(folder, kind="check", names=_OURS, is_ours=lambda place: _schema(place / CHECK) == SCHEMA)
 
 
 def _schema(path: Path) -> str | None:

@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -132,6 +132,37 @@ def check_parent(folder: Path) -> None:
         raise UsageError(f"{above} is a file; choose another folder with -o")
     if not os.access(above, os.W_OK | os.X_OK):
         raise UsageError(f"{above} cannot be written; choose another folder with -o")
+
+
+def check_place(folder: Path, *, kind: str, names: Container[str], is_ours: Callable[[Path], bool]) -> None:
+    """Refuse a place where something must not be written: a file, or a folder with anything that we did not write.
+
+    Parameters
+    ----------
+    folder
+        Where it is to go.
+    kind
+        "series" or "check", for messages.
+    names
+        Of all that one may hold.
+    is_ours
+        Whether a folder with nothing else in it is one.
+
+    Raises
+    ------
+    UsageError
+        With what is in the way.
+    """
+    if not os.path.lexists(folder):
+        check_parent(folder)
+        return
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is a file; choose another folder with -o")
+    present = sorted(path.name for path in folder.iterdir())
+    if foreign := [name for name in present if name not in names]:
+        raise UsageError(f"{folder} holds {foreign[0]}, which no {kind} wrote; choose another folder with -o")
+    if present and not is_ours(folder):
+        raise UsageError(f"{folder} holds something that is not a {kind} of ours; choose another folder with -o")
 
 
 def check_target(folder: Path) -> None:

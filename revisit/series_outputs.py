@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from revisit.errors import UsageError
-from revisit.outputs import LONGEST_NAME, UNSAFE, check_parent, staged
+from revisit.outputs import LONGEST_NAME, UNSAFE, check_place, staged
 from revisit.picture import png_bytes
 from revisit.plain import write_json
 from revisit.series_plain import SCHEMA, series_csv, series_manifest, series_record, track_collection
@@ -48,16 +48,7 @@ def check_series_folder(folder: Path) -> None:
     UsageError
         With what is in the way.
     """
-    if not os.path.lexists(folder):
-        check_parent(folder)
-        return
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is a file; choose another folder with -o")
-    present = {path.name for path in folder.iterdir()}
-    if foreign := sorted(present - _OURS):
-        raise UsageError(f"{folder} holds {foreign[0]}, which no series wrote; choose another folder with -o")
-    if present and not _is_ours(folder / MANIFEST):
-        raise UsageError(f"{folder} holds something that is not a series of ours; choose another folder with -o")
+    check_place(folder, kind="series", names=_OURS, is_ours=lambda place: _is_ours(place / MANIFEST))
 
 
 def _write_files(result: SeriesResult, folder: Path) -> None:
