@@ -25,7 +25,7 @@ from imagery.raster import Raster
 from imagery.scene import Period, Scene
 from imagery.sources.base import Source
 from revisit.ground import AREA, Ground
-from revisit.sun import solar_position
+from revisit.sun import sun_over
 
 WATER_KINDS = frozenset({"quay", "berth", "basin", "anchorage"})
 """Kinds of zone where ships lie; a quay's zone holds the ships along it."""
@@ -45,24 +45,8 @@ DARKEST = 0.002
 """Share of the pixels whose darkest stands for the reflectance that the air alone gives."""
 DARK_BLUE = 0.05
 """Reflectance in blue (B02) that water, shadow and vegetation stay below and clear air alone exceeds."""
-LOWEST_SUN_DEG = 5.0
-"""A lower sun on an image means that its hour is not known."""
 LOOK_BACK_DAYS = 100
 """How far back a date looks for a scene to be held against: farther back it is another season."""
-PASS_TIME = time(10, 30)
-"""Mean local solar time at which Sentinel-2 crosses the equator (ESA, mission guide)."""
-
-
-def _sun(scene: Scene, lon: float, lat: float) -> tuple[float, float]:
-    """Return the sun's (elevation, azimuth), degrees: as the scene says, else from its time and place."""
-    if scene.sun_elevation_deg is not None and scene.sun_azimuth_deg is not None:
-        return scene.sun_elevation_deg, scene.sun_azimuth_deg
-    elevation, azimuth = solar_position(scene.acquired, lon, lat)
-    if elevation < LOWEST_SUN_DEG:
-        # Imported scenes may have a day and no hour.
-        noon = datetime.combine(scene.acquired.date(), PASS_TIME, UTC)
-        elevation, azimuth = solar_position(noon - timedelta(hours=lon / 15), lon, lat)
-    return max(elevation, LOWEST_SUN_DEG), azimuth
 
 
 def optics_of(bands: Sequence[str], gsd: float) -> Optics:
@@ -93,7 +77,7 @@ def view_of(raster: Raster, scene: Scene, optics: Optics, at: tuple[float, float
     at
         (longitude, latitude) of the area, degrees.
     """
-    elevation, azimuth = _sun(scene, *at)
+    elevation, azimuth = sun_over(scene.acquired, *at, told=(scene.sun_elevation_deg, scene.sun_azimuth_deg))
     seen = raster.data[:, raster.valid]
     darkest = [float(np.quantile(band, DARKEST)) if band.size else 0.0 for band in seen]
     raw = _holds_air(scene, raster.bands, darkest)

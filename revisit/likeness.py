@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
 
 import numpy as np
 from affine import Affine
@@ -18,12 +17,12 @@ from detect.speckle import looks_of_ratios
 from detect.targets import ObjectClass, object_class
 from imagery.bands import SENTINEL2_BANDS
 from imagery.raster import FloatArray, Raster
-from revisit.detectability import WATER_KINDS
+from revisit.detectability import SHADOW_SHARE, WATER_KINDS
 from revisit.mapframe import Window
 from revisit.picture import Shades, Stretch, shades
 from revisit.result import Flag, Result
 from revisit.runs import Role
-from revisit.sun import solar_position
+from revisit.sun import sun_over
 
 USUAL, USUAL_AFLOAT = "Il-76", "ship-120m"
 """The class that is drawn for a flag without candidates, on land and on water: sizes that many readers know."""
@@ -31,12 +30,6 @@ SIDE_PX = 40
 """Pixels of the grid around the flag's middle."""
 LEVEL = 0.5
 """Of the class's reflectance, half way between its least and its largest."""
-SHADOW_SHARE = {"B02": 0.38, "B03": 0.30, "B04": 0.24, "B08": 0.16}
-"""Light left in a shadow: the sky's, so more in the blue. An estimate."""
-PASS_TIME = time(10, 30)
-"""Mean local solar time at which Sentinel-2 crosses the equator (ESA, mission guide)."""
-LOWEST_SUN_DEG = 5.0
-"""A lower sun on an image means that its hour is not known."""
 NOMINAL_LOOKS = 4.4
 """Of radar where a chip has too few pixels to measure them: Sentinel-1 IW GRD, high resolution (ESA, product
 specification)."""
@@ -61,15 +54,10 @@ def _sunlight(result: Result, raster: Raster, bands: tuple[str, ...]) -> Sunligh
     """Return where the sun stood; where the hour of a scene is not known, where it stands when Sentinel-2 passes."""
     scene = next((r.scene for r in result.scenes if r.scene.id in raster.scene_ids), None)
     lon, lat = centre(result.aoi.geometry)
-    if scene and scene.sun_elevation_deg is not None and scene.sun_azimuth_deg is not None:
-        elevation, azimuth = scene.sun_elevation_deg, scene.sun_azimuth_deg
-    else:
-        elevation, azimuth = solar_position(raster.acquired, lon, lat)
-    if elevation < LOWEST_SUN_DEG:
-        passing = datetime.combine(raster.acquired.date(), PASS_TIME, UTC) - timedelta(hours=lon / 15)
-        elevation, azimuth = solar_position(passing, lon, lat)
+    told = (scene.sun_elevation_deg, scene.sun_azimuth_deg) if scene else (None, None)
+    elevation, azimuth = sun_over(raster.acquired, lon, lat, told=told)
     shares = tuple(SHADOW_SHARE.get(band, min(SHADOW_SHARE.values())) for band in bands)
-    return Sunlight(elevation_deg=max(elevation, LOWEST_SUN_DEG), azimuth_deg=azimuth, shadow_share=shares)
+    return Sunlight(elevation_deg=elevation, azimuth_deg=azimuth, shadow_share=shares)
 
 
 def _optics(gsd: float, bands: tuple[str, ...]) -> Optics | None:

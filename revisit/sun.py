@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from math import asin, atan2, cos, degrees, radians, sin
 
 J2000 = datetime(2000, 1, 1, 12, tzinfo=UTC)
 """Epoch of the series below. Universal time serves as dynamical time: a minute moves the sun by 0.001 degrees."""
+
+LOWEST_SUN_DEG = 5.0
+"""A lower sun on an image means that its hour is not known."""
+PASS_TIME = time(10, 30)
+"""Mean local solar time at which Sentinel-2 crosses the equator (ESA, mission guide)."""
 
 
 def solar_position(when: datetime, lon_deg: float, lat_deg: float) -> tuple[float, float]:
@@ -48,3 +53,27 @@ def solar_position(when: datetime, lon_deg: float, lat_deg: float) -> tuple[floa
     elevation = asin(sin(lat) * sin(declination) + cos(lat) * cos(declination) * cos(hour))
     west, south = sin(hour) * cos(declination), cos(hour) * sin(lat) * cos(declination) - sin(declination) * cos(lat)
     return degrees(elevation), (degrees(atan2(west, south)) + 180) % 360
+
+
+def sun_over(
+    acquired: datetime, lon: float, lat: float, *, told: tuple[float | None, float | None] = (None, None)
+) -> tuple[float, float]:
+    """Return the sun's (elevation, azimuth), degrees, over a place on an image.
+
+    Parameters
+    ----------
+    acquired
+        When it was taken. Imported scenes may have a day and no hour: where the sun would be lower than LOWEST_SUN_DEG,
+        the hour is taken to be that of Sentinel-2's pass.
+    lon, lat
+        Of the place, degrees.
+    told
+        (elevation, azimuth) as the scene tells them, None where it does not.
+    """
+    if told[0] is not None and told[1] is not None:
+        return max(told[0], LOWEST_SUN_DEG), told[1]
+    elevation, azimuth = solar_position(acquired, lon, lat)
+    if elevation < LOWEST_SUN_DEG:
+        passing = datetime.combine(acquired.date(), PASS_TIME, UTC) - timedelta(hours=lon / 15)
+        elevation, azimuth = solar_position(passing, lon, lat)
+    return max(elevation, LOWEST_SUN_DEG), azimuth
