@@ -220,6 +220,8 @@ def _seen(row: Mapping[str, Any]) -> ClassDetectability:
         math.nan if row[key] is None else float(row[key])
         for key in ("low", "high", "blank_rate", "pd", "least_contrast_area_m2")
     )
+    # Earlier runs have no such keys.
+    strength, visitor = row.get("least_strength"), row.get("visitor_pd")
     return ClassDetectability(
         object=str(row["object"]),
         ground=str(row["ground"]),
@@ -231,7 +233,10 @@ def _seen(row: Mapping[str, Any]) -> ClassDetectability:
         blank_rate=blank,
         observable=bool(row["observable"]),
         least_contrast_area_m2=least,
+        least_strength=math.nan if strength is None else float(strength),
         reason=None if row["reason"] is None else str(row["reason"]),
+        vacant=tuple(str(zone) for zone in row.get("vacant", ())),
+        visitor_pd=None if visitor is None else float(visitor),
     )
 
 
